@@ -1,0 +1,115 @@
+#include "matmul.hpp"
+
+#include "simd.hpp"
+
+namespace ropewalk {
+namespace {
+
+using simd::Vector;
+
+constexpr std::size_t tile_rows = 4;
+
+/// R rows of a against C rows of b: each pair's products are summed lane by lane, the lanes at the end.
+template <std::size_t R, std::size_t C>
+void dot_tile(Rows<const float> a, Rows<const float> b, float scale, Rows<float> out,
+              std::size_t depth) noexcept {
+  Vector sums[R][C];
+  for (auto& row : sums) {
+    for (Vector& sum : row) sum = Vector(0.0f);
+  }
+  const auto step = [&](auto&& load_at) noexcept {
+    Vector vb[C];
+    for (std::size_t c = 0; c < C; ++c) vb[c] = load_at(b[c]);
+    for (std::size_t r = 0; r < R; ++r) {
+      const Vector va = load_at(a[r]);
+      for (std::size_t c = 0; c < C; ++c) sums[r][c] = simd::multiply_add(va, vb[c], sums[r][c]);
+    }
+  };
+  std::size_t k = 0;
+  for (; k + simd::width <= depth; k += simd::width) {
+    step([k](const float* row) noexcept { return simd::load(row + k); });
+  }
+  if (k < depth) {
+    step([k, depth](const float* row) noexcept { return simd::load_partial(row + k, depth - k); });
+  }
+  for (std::size_t r = 0; r < R; ++r) {
+    for (std::size_t c = 0; c < C; ++c) out[r][c] = scale * xsimd::reduce_add(sums[r][c]);
+  }
+}
+
+template <std::size_t R>
+void dot_rows(Rows<const float> a, Rows<const float> b, float scale, Rows<float> out, std::size_t n,
+              std::size_t depth) noexcept {
+  std::size_t j = 0;
+  for (; j + 2 <= n; j += 2) dot_tile<R, 2>(a, b.from(j), scale, {out.data + j, out.stride}, depth);
+  if (j < n) dot_tile<R, 1>(a, b.from(j), scale, {out.data + j, out.stride}, depth);
+}
+
+/// R rows of a against C vectors' width of columns of b, whose last vector may have `tail` < width lanes.
+template <std::size_t R, std::size_t C, bool Tail>
+void sum_tile(Rows<const float> a, Rows<const float> b, Rows<float> out, std::size_t tail, std::size_t depth,
+              bool accumulate) noexcept {
+  const auto load_at = [tail](const float* row, std::size_t c) noexcept {
+    return Tail && c + 1 == C ? simd::load_partial(row + c * simd::width, tail)
+                              : simd::load(row + c * simd::width);
+  };
+  Vector sums[R][C];
+  for (std::size_t r = 0; r < R; ++r) {
+    for (std::size_t c = 0; c < C; ++c) sums[r][c] = accumulate ? load_at(out[r], c) : Vector(0.0f);
+  }
+  for (std::size_t k = 0; k < depth; ++k) {
+    Vector vb[C];
+    for (std::size_t c = 0; c < C; ++c) vb[c] = load_at(b[k], c);
+    for (std::size_t r = 0; r < R; ++r) {
+      const Vector va(a[r][k]);
+      for (std::size_t c = 0; c < C; ++c) sums[r][c] = simd::multiply_add(va, vb[c], sums[r][c]);
+    }
+  }
+  for (std::size_t r = 0; r < R; ++r) {
+    for (std::size_t c = 0; c < C; ++c) {
+      if (Tail && c + 1 == C) {
+        simd::store_partial(out[r] + c * simd::width, sums[r][c], tail);
+      } else {
+        simd::store(out[r] + c * simd::width, sums[r][c]);
+      }
+    }
+  }
+}
+
+template <std::size_t R>
+void sum_rows(Rows<const float> a, Rows<const float> b, Rows<float> out, std::size_t n, std::size_t depth,
+              bool accumulate) noexcept {
+  const auto columns_from = [](auto rows, std::size_t j) noexcept {
+    rows.data += j;
+    return rows;
+  };
+  std::size_t j = 0;
+  for (; j + 2 * simd::width <= n; j += 2 * simd::width) {
+    sum_tile<R, 2, false>(a, columns_from(b, j), columns_from(out, j), 0, depth, accumulate);
+  }
+  if (j + simd::width <= n) {
+    sum_tile<R, 1, false>(a, columns_from(b, j), columns_from(out, j), 0, depth, accumulate);
+    j += simd::width;
+  }
+  if (j < n) sum_tile<R, 1, true>(a, columns_from(b, j), columns_from(out, j), n - j, depth, accumulate);
+}
+
+}  // namespace
+
+void multiply_transposed(Rows<const float> a, Rows<const float> b, float scale, Rows<float> out,
+                         std::size_t m, std::size_t n, std::size_t depth) noexcept {
+  std::size_t i = 0;
+  for (; i + tile_rows <= m; i += tile_rows) dot_rows<tile_rows>(a.from(i), b, scale, out.from(i), n, depth);
+  for (; i < m; ++i) dot_rows<1>(a.from(i), b, scale, out.from(i), n, depth);
+}
+
+void multiply(Rows<const float> a, Rows<const float> b, Rows<float> out, std::size_t m, std::size_t n,
+              std::size_t depth, bool accumulate) noexcept {
+  std::size_t i = 0;
+  for (; i + tile_rows <= m; i += tile_rows) {
+    sum_rows<tile_rows>(a.from(i), b, out.from(i), n, depth, accumulate);
+  }
+  for (; i < m; ++i) sum_rows<1>(a.from(i), b, out.from(i), n, depth, accumulate);
+}
+
+}  // namespace ropewalk

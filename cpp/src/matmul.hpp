@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstddef>
+
+/// The two products that attention and projections are made of, on rows at a stride (a head is a strided slice of
+/// [len, n_heads, head_dim]). Both work in tiles of 4 rows by 2, which is what V8 keeps in its 16 vector registers.
+namespace ropewalk {
+
+template <class T>
+struct Rows {
+  T* data;
+  std::size_t stride;  ///< elements from one row to the next
+
+  T* operator[](std::size_t row) const noexcept { return data + row * stride; }
+  Rows from(std::size_t row) const noexcept { return {data + row * stride, stride}; }
+};
+
+/// out[m, n] = scale * a[m, depth] · b[n, depth]ᵀ
+void multiply_transposed(Rows<const float> a, Rows<const float> b, float scale, Rows<float> out,
+                         std::size_t m, std::size_t n, std::size_t depth) noexcept;
+
+/// out[m, n] = a[m, depth] · b[depth, n], or out += with `accumulate`.
+void multiply(Rows<const float> a, Rows<const float> b, Rows<float> out, std::size_t m, std::size_t n,
+              std::size_t depth, bool accumulate) noexcept;
+
+}  // namespace ropewalk
