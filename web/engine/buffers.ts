@@ -1,0 +1,136 @@
+import { RopewalkError } from "./errors.js";
+import type * as wasm from "./generated/ropewalk.mjs";
+
+export type Kind = "f32" | "f64" | "i32";
+
+export interface ArrayOf {
+  f32: Float32Array;
+  f64: Float64Array;
+  i32: Int32Array;
+}
+
+export interface HandleOf {
+  f32: wasm.F32Buffer;
+  f64: wasm.F64Buffer;
+  i32: wasm.I32Buffer;
+}
+
+export const arrayName = { f32: "Float32Array", f64: "Float64Array", i32: "Int32Array" } as const;
+export const bufferName = { f32: "F32Buffer", f64: "F64Buffer", i32: "I32Buffer" } as const;
+export const bytesPerElement = { f32: 4, f64: 8, i32: 4 } as const;
+
+/**
+ * Elements in the engine's own memory, for a caller that computes many times over the same tensors: what is in a buffer
+ * is used where it is and never copied.
+ *
+ * JavaScript does not collect that memory. Give it back with `delete()`, or declare the buffer with `using`.
+ */
+export class Buffer<K extends Kind> implements Disposable {
+  readonly length: number;
+  #handle: HandleOf[K] | undefined;
+
+  /** Made by `Ropewalk.f32()`, `.f64()` and `.i32()`. @internal */
+  constructor(
+    readonly kind: K,
+    /** The module that owns the memory. @internal */
+    readonly owner: wasm.MainModule,
+    handle: HandleOf[K],
+  ) {
+    this.#handle = handle;
+    this.length = handle.length;
+  }
+
+  /**
+   * The elements, to read and write. Each access makes a fresh typed array, since one that is kept loses its memory
+   * without a word whenever the engine's memory grows: use it at once, do not store it.
+   *
+   * Throws `disposed` after `delete()`.
+   */
+  get view(): ArrayOf[K] {
+    return this.handle("buffer").view() as ArrayOf[K];
+  }
+
+  /** Give the memory back. A second time does nothing. */
+  delete(): void {
+    this.#handle?.delete();
+    this.#handle = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.delete();
+  }
+
+  /** What it is called in messages. */
+  get [Symbol.toStringTag](): string {
+    return this.#handle === undefined ? `deleted ${bufferName[this.kind]}` : bufferName[this.kind];
+  }
+
+  /** What crosses to the kernels; `argument` names the buffer if it has been deleted. @internal */
+  handle(argument: string): HandleOf[K] {
+    if (this.#handle === undefined) {
+      throw new RopewalkError("disposed", argument, this, "a buffer not yet deleted");
+    }
+    return this.#handle;
+  }
+}
+
+export type F32Buffer = Buffer<"f32">;
+export type F64Buffer = Buffer<"f64">;
+export type I32Buffer = Buffer<"i32">;
+
+function outOfMemory(argument: string, bytes: number): RopewalkError {
+  return new RopewalkError("out_of_memory", argument, bytes, "as many bytes as can be had");
+}
+
+export function allocate<K extends Kind>(module: wasm.MainModule, kind: K, argument: string, length: number) {
+  // Null where the memory cannot be had, which the generated types do not tell.
+  const handle = module[bufferName[kind]].allocate(length) as HandleOf[K] | null;
+  if (handle === null) throw outOfMemory(argument, length * bytesPerElement[kind]);
+  return handle;
+}
+
+/** What a call needs for an argument that came as an array, or for a result that goes out as one. */
+export interface Request {
+  kind: Kind;
+  argument: string;
+  length: number;
+}
+
+/**
+ * The buffers behind arguments that come as plain arrays: one for each name, kept from call to call, so that the same
+ * work done again takes no more memory.
+ */
+export class Pool {
+  readonly #module: wasm.MainModule;
+  readonly #handles = new Map<string, HandleOf[Kind]>();
+
+  constructor(module: wasm.MainModule) {
+    this.#module = module;
+  }
+
+  /** A buffer of the right length for each request. Throws `out_of_memory`, and then the memory has not grown. */
+  take(requests: readonly Request[]): HandleOf[Kind][] {
+    const bytes = requests
+      .filter(
+        ({ kind, argument, length }) => length > (this.#handles.get(key(kind, argument))?.capacity ?? 0),
+      )
+      .reduce((sum, { kind, length }) => sum + length * bytesPerElement[kind], 0);
+    if (bytes > 0 && !this.#module.can_allocate(bytes)) {
+      throw outOfMemory(requests.map(({ argument }) => argument).join(", "), bytes);
+    }
+    return requests.map(({ kind, argument, length }) => {
+      const kept = this.#handles.get(key(kind, argument));
+      if (kept !== undefined) {
+        if (!kept.resize(length)) throw outOfMemory(argument, length * bytesPerElement[kind]);
+        return kept;
+      }
+      const made = allocate(this.#module, kind, argument, length);
+      this.#handles.set(key(kind, argument), made);
+      return made;
+    });
+  }
+}
+
+function key(kind: Kind, argument: string): string {
+  return `${kind} ${argument}`;
+}

@@ -1,0 +1,44 @@
+/**
+ * Why a call was refused.
+ *
+ * - `bad_type`: not the kind of thing that the argument takes, such as a string for a size.
+ * - `bad_shape`: sizes that disagree with each other, an array of the wrong length, or more elements than 2^31 - 1.
+ * - `bad_value`: a number outside of what is allowed.
+ * - `disposed`: a buffer after its `delete()`.
+ * - `out_of_memory`: memory that could not be had.
+ * - `load_failed`: the WebAssembly module could not be fetched, compiled or started.
+ */
+export type RopewalkErrorCode =
+  | "bad_type"
+  | "bad_shape"
+  | "bad_value"
+  | "disposed"
+  | "out_of_memory"
+  | "load_failed";
+
+/** The only kind of error that the engine throws. Nothing has been written when it is thrown; the next call works. */
+export class RopewalkError extends Error {
+  override readonly name = "RopewalkError";
+
+  constructor(
+    readonly code: RopewalkErrorCode,
+    /** The argument that was refused, as the caller spells it. */
+    readonly argument: string,
+    /** What the argument was. */
+    readonly given: unknown,
+    /** What would have been taken, in words. */
+    readonly allowed: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${argument}: given ${describe(given)}; allowed: ${allowed}`, options);
+  }
+}
+
+/** A value in a few words, for a message. */
+function describe(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "function") return "a function";
+  if (typeof value !== "object" || value === null) return String(value);
+  const name = Object.prototype.toString.call(value).slice(8, -1);
+  return "length" in value ? `${name} of ${value.length}` : name;
+}

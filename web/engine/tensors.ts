@@ -1,0 +1,154 @@
+import {
+  type ArrayOf,
+  arrayName,
+  Buffer,
+  bufferName,
+  bytesPerElement,
+  type HandleOf,
+  type Kind,
+  type Pool,
+} from "./buffers.js";
+import { inMemory } from "./checks.js";
+import { RopewalkError, type RopewalkErrorCode } from "./errors.js";
+import type * as wasm from "./generated/ropewalk.mjs";
+
+/** A tensor of a call: an array, which is copied into the engine, or a buffer, which is there already. */
+export type Tensor<K extends Kind> = ArrayOf[K] | Buffer<K>;
+
+/** One tensor of a call, checked, and which way it goes. */
+interface Slot<K extends Kind> {
+  kind: K;
+  length: number;
+  given: Tensor<K> | undefined;
+  written: boolean;
+}
+
+/** A tensor that the kernel reads. Without `length` any that is not empty will do. */
+export function input<K extends Kind>(kind: K, argument: string, given: unknown, length?: number): Slot<K> {
+  return { kind, ...checkTensor(kind, argument, given, length), written: false };
+}
+
+/** A tensor that the kernel changes: a buffer in place, an array by giving back a changed copy. */
+export function changed<K extends Kind>(kind: K, argument: string, given: unknown, length?: number): Slot<K> {
+  return { kind, ...checkTensor(kind, argument, given, length), written: true };
+}
+
+/** A tensor that the kernel writes: the buffer given for it, or an array made for the caller. */
+export function output<K extends Kind>(kind: K, argument: string, given: unknown, length: number): Slot<K> {
+  if (given === undefined) return { kind, length, given, written: true };
+  if (!(given instanceof Buffer)) {
+    throw new RopewalkError("bad_type", argument, given, `${bufferName[kind]} of ${length}, or nothing`);
+  }
+  return changed(kind, argument, given, length);
+}
+
+function isArray<K extends Kind>(kind: K, value: unknown): value is ArrayOf[K] {
+  // By name, not by class: an array of another frame's is as good.
+  return Object.prototype.toString.call(value) === `[object ${arrayName[kind]}]`;
+}
+
+function isDetached(array: ArrayBufferView): boolean {
+  const { buffer } = array as { buffer: { detached?: boolean; byteLength: number } };
+  // Older engines do not say, but there is no other way to a view of an empty buffer by mistake.
+  return buffer.detached ?? buffer.byteLength === 0;
+}
+
+function checkTensor<K extends Kind>(
+  kind: K,
+  argument: string,
+  given: unknown,
+  length?: number,
+): { given: Tensor<K>; length: number } {
+  const count = length === undefined ? "of at least 1" : `of ${length}`;
+  const allowed = `a ${arrayName[kind]} or ${bufferName[kind]} ${count}`;
+  if (given instanceof Buffer) {
+    if (given.kind !== kind) throw new RopewalkError("bad_type", argument, given, allowed);
+    given.handle(argument);
+  } else if (!isArray(kind, given)) {
+    throw new RopewalkError("bad_type", argument, given, allowed);
+  } else if (isDetached(given)) {
+    throw new RopewalkError("bad_shape", argument, given, `${allowed}, not detached`);
+  }
+  if (length === undefined ? given.length === 0 : given.length !== length) {
+    throw new RopewalkError("bad_shape", argument, given, allowed);
+  }
+  return { given, length: given.length };
+}
+
+type Failure = ReturnType<wasm.MainModule["linear"]>;
+type Slots = Record<string, Slot<Kind>>;
+type Handles<S extends Slots> = { [Name in keyof S]: HandleOf[S[Name]["kind"]] };
+
+/** The arrays of what was written, except where the caller gave a buffer. */
+export type Results<S extends Slots> = { [Name in keyof S]: ArrayOf[S[Name]["kind"]] };
+
+/**
+ * The one way into the kernels: puts arrays into pooled buffers, calls, turns a failure into an error, and takes out
+ * what was written.
+ */
+export class Caller {
+  readonly #module: wasm.MainModule;
+  readonly #pool: Pool;
+
+  constructor(module: wasm.MainModule, pool: Pool) {
+    this.#module = module;
+    this.#pool = pool;
+  }
+
+  call<S extends Slots>(
+    slots: S,
+    kernel: (module: wasm.MainModule, handles: Handles<S>) => Failure,
+  ): Results<S> {
+    const entries = Object.entries(slots);
+    this.#checkBuffers(entries);
+    const pooled = entries.filter(([, { given }]) => !(given instanceof Buffer));
+    const taken = this.#pool.take(pooled.map(([argument, { kind, length }]) => ({ kind, argument, length })));
+
+    const handles: Record<string, HandleOf[Kind]> = {};
+    for (const [argument, { given }] of entries) {
+      if (given instanceof Buffer) handles[argument] = given.handle(argument);
+    }
+    pooled.forEach(([argument, { given }], i) => {
+      const handle = taken[i] as HandleOf[Kind];
+      handles[argument] = handle;
+      if (given !== undefined) (handle.view() as Float64Array).set(given as Float64Array);
+    });
+
+    const failure = kernel(this.#module, handles as Handles<S>);
+    if (failure !== undefined) {
+      const { code, argument, given, allowed } = failure;
+      throw new RopewalkError(code as RopewalkErrorCode, camelCase(argument), given, allowed);
+    }
+
+    const written = pooled.filter(([, slot]) => slot.written);
+    return Object.fromEntries(
+      written.map(([argument, { kind, length }]) => {
+        const view = (handles[argument] as HandleOf[Kind]).view();
+        return [argument, inMemory(argument, length * bytesPerElement[kind], () => view.slice())];
+      }),
+    ) as Results<S>;
+  }
+
+  /** Buffers are this engine's, and one that is written stands in one place only. */
+  #checkBuffers(entries: [string, Slot<Kind>][]): void {
+    for (const [argument, { given, written }] of entries) {
+      if (!(given instanceof Buffer)) continue;
+      if (given.owner !== this.#module) {
+        throw new RopewalkError("bad_value", argument, given, "a buffer of this engine");
+      }
+      const twin = entries.find(([other, slot]) => other !== argument && slot.given === given);
+      if (written && twin !== undefined) {
+        throw new RopewalkError(
+          "bad_value",
+          argument,
+          given,
+          `a buffer of its own, not the one of ${twin[0]}`,
+        );
+      }
+    }
+  }
+}
+
+function camelCase(name: string): string {
+  return name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
+}
