@@ -1,0 +1,33 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vite";
+
+/**
+ * What a course site may demand of the page, and what `npm start` serves it under: nothing inline, nothing from
+ * elsewhere, no eval but the compiling of WebAssembly; anybody may frame it.
+ */
+export const contentSecurityPolicy =
+  "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; " +
+  "connect-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors *";
+
+/** `import … from "ropewalk"` here is the engine's source, not a build of it. */
+export const alias = [
+  { find: /^ropewalk$/, replacement: fileURLToPath(new URL("web/engine/index.ts", import.meta.url)) },
+];
+
+export default defineConfig({
+  root: fileURLToPath(new URL("web/page", import.meta.url)),
+  // Relative addresses: the built page works in any folder of any site.
+  base: "./",
+  resolve: { alias },
+  build: {
+    outDir: fileURLToPath(new URL("build/page", import.meta.url)),
+    emptyOutDir: true,
+    // An inlined asset is a data: address, and the policy has none for fonts and wasm; the polyfill is an inline script.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    target: "es2022",
+  },
+  preview: {
+    headers: { "Content-Security-Policy": contentSecurityPolicy, "X-Content-Type-Options": "nosniff" },
+  },
+});

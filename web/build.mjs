@@ -1,0 +1,157 @@
+// The build, in the order in which its parts need one another: packages, wasm, engine, page. Every step is skipped
+// when nothing that it reads has changed since it last succeeded.
+import { createHash } from "node:crypto";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, dirname, join, relative } from "node:path";
+import { constants, gzipSync } from "node:zlib";
+import { buildPreset } from "../cpp/toolchain/cmake.mjs";
+import { PROJECT } from "../cpp/toolchain/places.mjs";
+import { run, SetupError, tail, withProgress } from "../cpp/toolchain/process.mjs";
+
+const at = (...parts) => join(PROJECT, ...parts);
+const GENERATED = at("web/engine/generated");
+const ENGINE = at("dist/engine");
+const PAGE = at("build/page");
+
+/** What a reader downloads for the engine: wasm, glue and engine, gzip -9, together. */
+const BUDGET = 40_000;
+
+/** `npm ci`, unless node_modules is what package-lock.json asks for already. */
+export async function installPackages() {
+  const stamp = at("node_modules/.ropewalk-lock");
+  const lock = hashOf([at("package-lock.json")]);
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === lock) return;
+  const log = at("build/npm-ci.log");
+  try {
+    const command = ["npm", "ci", "--include=dev", "--no-audit", "--no-fund"];
+    await withProgress("npm ci", () => run(command, { cwd: PROJECT, log }));
+  } catch {
+    throw new SetupError(`${tail(log, 80)}\n\nnpm ci failed; the whole log: ${log}`);
+  }
+  writeFileSync(stamp, lock);
+}
+
+/** Compile the module, and put it where the engine imports it from. */
+export async function buildWasm() {
+  const built = await buildPreset("wasm");
+  const { minifySync } = await import("vite");
+  // Emscripten's own minifier for its glue, Closure, needs Java; Vite's is here anyway.
+  const glue = minifySync("ropewalk.mjs", readFileSync(join(built, "ropewalk.mjs"), "utf8"), {
+    module: true,
+  });
+  if (glue.errors?.length) throw new Error(`The glue could not be minified: ${JSON.stringify(glue.errors)}`);
+  mkdirSync(GENERATED, { recursive: true });
+  writeIfChanged(join(GENERATED, "ropewalk.mjs"), Buffer.from(glue.code));
+  writeIfChanged(join(GENERATED, "ropewalk.wasm"), readFileSync(join(built, "ropewalk.wasm")));
+  // .d.mts is what TypeScript looks for beside an .mjs.
+  writeIfChanged(join(GENERATED, "ropewalk.d.mts"), readFileSync(join(built, "ropewalk.d.ts")));
+}
+
+/** Compile the engine's TypeScript into dist/engine, with the module beside it, and weigh it all. */
+export async function buildEngine() {
+  await unlessUnchanged(
+    "engine",
+    [at("web/engine"), at("package-lock.json"), at("web/build.mjs")],
+    ENGINE,
+    async () => {
+      rmSync(ENGINE, { recursive: true, force: true });
+      const tsc = at("node_modules/typescript/bin/tsc");
+      await run([process.execPath, tsc, "-p", at("web/engine"), "--noEmit", "false", "--outDir", ENGINE], {
+        cwd: PROJECT,
+      });
+      // What is there to read is in the .d.ts beside it.
+      for (const file of filesUnder(ENGINE).filter((name) => name.endsWith(".js"))) {
+        writeFileSync(file, await minified(file));
+      }
+      mkdirSync(join(ENGINE, "generated"), { recursive: true });
+      for (const file of readdirSync(GENERATED))
+        copyFileSync(join(GENERATED, file), join(ENGINE, "generated", file));
+    },
+  );
+  weigh();
+}
+
+/** Build the page into build/page. */
+export async function buildPage() {
+  const inputs = [at("web"), at("vite.config.ts"), at("tsconfig.json"), at("package-lock.json")];
+  await unlessUnchanged("page", inputs, PAGE, () =>
+    run([process.execPath, at("node_modules/vite/bin/vite.js"), "build", "--config", at("vite.config.ts")], {
+      cwd: PROJECT,
+    }),
+  );
+}
+
+/** Print what the engine's parts weigh, and fail over budget. */
+function weigh() {
+  const files = filesUnder(ENGINE).filter((file) => /\.(wasm|m?js)$/.test(file));
+  const zipped = (choose) =>
+    files
+      .filter(choose)
+      .reduce(
+        (sum, file) => sum + gzipSync(readFileSync(file), { level: constants.Z_BEST_COMPRESSION }).length,
+        0,
+      );
+  const isGenerated = (file) => basename(dirname(file)) === "generated";
+  const sizes = {
+    wasm: zipped((file) => file.endsWith(".wasm")),
+    glue: zipped((file) => isGenerated(file) && !file.endsWith(".wasm")),
+    engine: zipped((file) => !isGenerated(file)),
+  };
+  const total = sizes.wasm + sizes.glue + sizes.engine;
+  const bytes = (n) => `${n.toLocaleString("en")} B`;
+  const list = Object.entries(sizes).map(([part, size]) => `${part} ${bytes(size)}`);
+  console.log(`Sizes, gzip -9: ${list.join(", ")}; together ${bytes(total)} of at most ${bytes(BUDGET)}`);
+  if (total > BUDGET)
+    throw new SetupError(`The engine is ${bytes(total - BUDGET)} over its budget of ${bytes(BUDGET)}.`);
+}
+
+/** Do `work`, which writes `output`, unless it last succeeded with the very same inputs. */
+async function unlessUnchanged(name, inputs, output, work) {
+  const stamp = at("build/stamps", name);
+  const hash = hashOf(inputs);
+  if (existsSync(output) && existsSync(stamp) && readFileSync(stamp, "utf8") === hash) return;
+  rmSync(stamp, { force: true });
+  console.log(`Building the ${name} …`);
+  await work();
+  mkdirSync(dirname(stamp), { recursive: true });
+  writeFileSync(stamp, hash);
+}
+
+/** A hash of the names and contents of files and of all files in folders. */
+function hashOf(paths) {
+  const hash = createHash("sha256");
+  for (const file of paths.flatMap(filesUnder)) {
+    hash
+      .update(`${relative(PROJECT, file)}\0`)
+      .update(readFileSync(file))
+      .update("\0");
+  }
+  return hash.digest("hex");
+}
+
+function filesUnder(path) {
+  if (!statSync(path).isDirectory()) return [path];
+  return readdirSync(path)
+    .sort()
+    .flatMap((name) => filesUnder(join(path, name)));
+}
+
+async function minified(file) {
+  const { minifySync } = await import("vite");
+  const { code, errors } = minifySync(file, readFileSync(file, "utf8"), { module: true });
+  if (errors?.length) throw new Error(`${file} could not be minified: ${JSON.stringify(errors)}`);
+  return Buffer.from(code);
+}
+
+function writeIfChanged(file, content) {
+  if (!existsSync(file) || !readFileSync(file).equals(content)) writeFileSync(file, content);
+}
