@@ -144,11 +144,15 @@ Failure apply_rope(F32Buffer& x, const F32Buffer& cos, const F32Buffer& sin, Siz
 
 // ---- Attention -----------------------------------------------------------------------------------------------------
 
-/// Without `weights`, `scratch` is made as long as it has to be.
+double attention_scratch_size(Size kv_len) {
+  return static_cast<double>(ropewalk::attention_scratch_size(kv_len));
+}
+
+/// Either `weights` or `scratch`; the other is null.
 Failure attention(const F32Buffer& query, const F32Buffer& key, const F32Buffer& value, Size q_len,
                   Size kv_len, Size n_heads, Size n_kv_heads, Size head_dim, bool causal,
                   std::int32_t causal_offset, float softmax_scale, F32Buffer& out, F32Buffer* weights,
-                  F32Buffer& scratch) {
+                  F32Buffer* scratch) {
   Views views;
   const auto queries = views.of(query, "query", shape(q_len, n_heads, head_dim));
   const auto keys = views.of(key, "key", shape(kv_len, n_kv_heads, head_dim));
@@ -156,16 +160,8 @@ Failure attention(const F32Buffer& query, const F32Buffer& key, const F32Buffer&
   const auto outs = views.of(out, "out", shape(q_len, n_heads, head_dim));
   TensorView<float, 3> weight_rows;
   TensorView<float, 1> scratch_rows;
-  if (weights != nullptr) {
-    weight_rows = views.of(*weights, "weights", shape(n_heads, q_len, kv_len));
-  } else {
-    const auto size = static_cast<Size>(attention_scratch_size(kv_len));
-    if (!scratch.resize(size)) {
-      return failure(
-          {StatusCode::out_of_memory, "kv_len", static_cast<double>(kv_len), "what fits in memory"});
-    }
-    scratch_rows = views.of(scratch, "scratch", shape(size));
-  }
+  if (weights != nullptr) weight_rows = views.of(*weights, "weights", shape(n_heads, q_len, kv_len));
+  if (scratch != nullptr) scratch_rows = views.of(*scratch, "scratch", shape(scratch->length()));
   const AttentionOptions options{causal, causal_offset, softmax_scale};
   return views.call(
       [&] { return ropewalk::attention(queries, keys, values, options, outs, weight_rows, scratch_rows); });
@@ -298,6 +294,7 @@ EMSCRIPTEN_BINDINGS(ropewalk) {
   function("build_rope_cache(position_ids, inv_freq, cos, sin)", &build_rope_cache);
   function("apply_rope(x, cos, sin, seq_len, n_heads, head_dim, rotary_dim, layout)", &apply_rope);
 
+  function("attention_scratch_size(kv_len)", &attention_scratch_size);
   function(
       "attention(query, key, value, q_len, kv_len, n_heads, n_kv_heads, head_dim, causal, causal_offset, "
       "softmax_scale, out, weights, scratch)",

@@ -74,14 +74,14 @@ Result run(const Problem& problem, bool with_weights = true) {
   Buffer<float> value(problem.value);
   Buffer<float> out(q_len * n_heads * v_head_dim);
   Buffer<float> weights(n_heads * q_len * kv_len);
-  Buffer<float> scratch(attention_scratch_size(kv_len));
+  Buffer<float> scratch(static_cast<std::size_t>(attention_scratch_size(kv_len)));
   REQUIRE_THAT(
       attention(query.view(q_len, n_heads, head_dim), key.view(kv_len, n_kv_heads, head_dim),
                 value.view(kv_len, n_kv_heads, v_head_dim), problem.options,
                 out.view(q_len, n_heads, v_head_dim),
                 with_weights ? weights.view(n_heads, q_len, kv_len) : TensorView<float, 3>{},
                 with_weights ? TensorView<float, 1>{scratch.values().data(), {scratch.values().size()}}
-                             : scratch.view(attention_scratch_size(kv_len))),
+                             : scratch.view(static_cast<std::size_t>(attention_scratch_size(kv_len)))),
       is_ok());
   REQUIRE(out.intact());
   REQUIRE(weights.intact());
@@ -516,7 +516,7 @@ struct Call {
   std::array<std::size_t, 3> value = {7, 2, 3};
   std::array<std::size_t, 3> out = {5, 4, 3};
   std::array<std::size_t, 3> weights = {4, 5, 7};
-  std::size_t scratch = attention_scratch_size(7);
+  std::size_t scratch = static_cast<std::size_t>(attention_scratch_size(7));
   AttentionOptions options = {};
 };
 
@@ -559,7 +559,8 @@ TEST_CASE("attention refuses sizes that disagree, writes nothing, and works agai
 }
 
 TEST_CASE("attention refuses too little scratch where it has no weights to work in", "[attention][errors]") {
-  for (const std::size_t scratch : Sizes{std::size_t{0}, attention_scratch_size(7) - 1}) {
+  for (const std::size_t scratch :
+       Sizes{std::size_t{0}, static_cast<std::size_t>(attention_scratch_size(7)) - 1}) {
     require_refused({.weights = {0, 0, 0}, .scratch = scratch}, refuses_shape("scratch", scratch));
   }
 }

@@ -110,14 +110,15 @@ export class Pool {
 
   /** A buffer of the right length for each request. Throws `out_of_memory`, and then the memory has not grown. */
   take(requests: readonly Request[]): HandleOf[Kind][] {
-    const bytes = requests
+    const bytesOf = ({ kind, length }: Request) => length * bytesPerElement[kind];
+    const growing = requests
       .filter(
         ({ kind, argument, length }) => length > (this.#handles.get(key(kind, argument))?.capacity ?? 0),
       )
-      .reduce((sum, { kind, length }) => sum + length * bytesPerElement[kind], 0);
-    if (bytes > 0 && !this.#module.can_allocate(bytes)) {
-      throw outOfMemory(requests.map(({ argument }) => argument).join(", "), bytes);
-    }
+      .sort((a, b) => bytesOf(b) - bytesOf(a));
+    const bytes = growing.reduce((sum, request) => sum + bytesOf(request), 0);
+    if (growing[0] !== undefined && !this.#module.can_allocate(bytes))
+      throw outOfMemory(growing[0].argument, bytes);
     return requests.map(({ kind, argument, length }) => {
       const kept = this.#handles.get(key(kind, argument));
       if (kept !== undefined) {

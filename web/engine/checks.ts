@@ -114,3 +114,8 @@ export function inMemory<T>(argument: string, bytes: number, make: () => T): T {
     throw new RopewalkError("out_of_memory", argument, bytes, "as many bytes as can be had", { cause });
   }
 }
+
+/** What was given, or else `fallback`; null counts as given, and so is refused by the check that follows. */
+export function or<T>(value: T | undefined, fallback: T): T {
+  return value === undefined ? fallback : value;
+}

@@ -37,6 +37,7 @@ export class RopewalkError extends Error {
 /** A value in a few words, for a message. */
 function describe(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "bigint") return `${value}n`;
   if (typeof value === "function") return "a function";
   if (typeof value !== "object" || value === null) return String(value);
   const name = Object.prototype.toString.call(value).slice(8, -1);

@@ -1,3 +1,4 @@
+import { record } from "./checks.js";
 import { RopewalkError } from "./errors.js";
 import createModule from "./generated/ropewalk.mjs";
 import { Ropewalk } from "./ropewalk.js";
@@ -11,6 +12,7 @@ export interface LoadOptions {
 
 /** Compile and start the engine; `read` gets the bytes where the module is not to fetch them. Throws `load_failed`. */
 export async function load(options: LoadOptions, read?: (wasmUrl?: string | URL) => Promise<Uint8Array>) {
+  record(options);
   const { wasmUrl } = options;
   try {
     const wasmBinary = options.wasmBinary ?? (await read?.(wasmUrl));

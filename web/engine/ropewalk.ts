@@ -9,7 +9,7 @@ import {
 } from "./buffers.js";
 import * as check from "./checks.js";
 import type * as wasm from "./generated/ropewalk.mjs";
-import { Caller, changed, input, output, type Tensor } from "./tensors.js";
+import { Caller, changed, counted, input, output, scratch, type Tensor } from "./tensors.js";
 
 /** A tensor of float32: an array, which is copied in, or a buffer, which is used where it is. Row-major. */
 export type F32Tensor = Tensor<"f32">;
@@ -176,14 +176,11 @@ const layouts = ["interleaved", "half"] as const satisfies readonly RopeLayout[]
 export class Ropewalk {
   readonly #module: wasm.MainModule;
   readonly #caller: Caller;
-  /** Attention's scratch, kept from call to call. */
-  readonly #scratch: wasm.F32Buffer;
 
   /** Made by `loadRopewalk()`. @internal */
   constructor(module: wasm.MainModule) {
     this.#module = module;
     this.#caller = new Caller(module, new Pool(module));
-    this.#scratch = allocate(module, "f32", "scratch", 0);
   }
 
   // ---- Buffers -------------------------------------------------------------------------------------------------------
@@ -204,11 +201,15 @@ export class Ropewalk {
   }
 
   #buffer<K extends Kind>(kind: K, content: unknown): Buffer<K> {
-    const isLength = typeof content === "number";
-    const length = isLength ? check.size("length", content) : input(kind, "content", content).length;
-    const buffer = new Buffer(kind, this.#module, allocate(this.#module, kind, "length", length));
-    if (content instanceof Buffer) (buffer.view as Float64Array).set(content.view);
-    else if (!isLength) (buffer.view as Float64Array).set(content as Float64Array);
+    if (typeof content === "number") {
+      const length = check.size("length", content);
+      return new Buffer(kind, this.#module, allocate(this.#module, kind, "length", length));
+    }
+    const { given, length } = input(kind, "content", content);
+    // A copy first, for making a buffer may grow the memory, which empties a view of it.
+    const elements = ((given instanceof Buffer ? given.view : given) as Float64Array).slice();
+    const buffer = new Buffer(kind, this.#module, allocate(this.#module, kind, "content", length));
+    (buffer.view as Float64Array).set(elements);
     return buffer;
   }
 
@@ -242,7 +243,7 @@ export class Ropewalk {
   sinusoidalEncoding(options: SinusoidalOptions): Float32Array;
   sinusoidalEncoding(options: SinusoidalOptions & Partial<Into>): Float32Array | undefined {
     const { positionIds, dim, out } = encoding(options);
-    const base = check.positive("base", options.base ?? 10_000);
+    const base = check.positive("base", check.or(options.base, 10_000));
     return this.#caller.call({ positionIds, out }, (module, b) =>
       module.sinusoidal_encoding(b.positionIds, dim, base, b.out),
     ).out;
@@ -259,7 +260,7 @@ export class Ropewalk {
   ropeInvFreq(options: RopeInvFreqOptions & Partial<Into<F64Buffer>>): Float64Array | undefined {
     check.record(options);
     const pairs = rotaryPairs(options.rotaryDim, check.maxElements - 1);
-    const ropeTheta = check.positive("ropeTheta", options.ropeTheta ?? 10_000);
+    const ropeTheta = check.positive("ropeTheta", check.or(options.ropeTheta, 10_000));
     const out = output("f64", "out", options.out, pairs);
     return this.#caller.call({ out }, (module, b) => module.rope_inv_freq(ropeTheta, b.out)).out;
   }
@@ -268,15 +269,15 @@ export class Ropewalk {
    * Cosine and sine of position · invFreq, for `applyRope()`. → each [seqLen, rotaryDim / 2]; angles in double, rounded
    * once to float.
    */
-  buildRopeCache(options: RopeCacheOptions): { cos: Float32Array; sin: Float32Array };
   buildRopeCache(options: RopeCacheOptions & { cos: F32Buffer; sin: F32Buffer }): void;
+  buildRopeCache(options: RopeCacheOptions): { cos: Float32Array; sin: Float32Array };
   buildRopeCache(options: RopeCacheOptions & { cos?: F32Buffer; sin?: F32Buffer }) {
-    const { seqLen, tensor } = positions(options);
+    const positionIds = positions(options);
     const invFreq = input("f64", "invFreq", options.invFreq);
-    const length = check.elements("cos", seqLen, invFreq.length);
+    const length = check.elements("cos", positionIds.length, invFreq.length);
     const cos = output("f32", "cos", options.cos, length);
     const sin = output("f32", "sin", options.sin, length);
-    const made = this.#caller.call({ positionIds: tensor(), invFreq, cos, sin }, (module, b) =>
+    const made = this.#caller.call({ positionIds, invFreq, cos, sin }, (module, b) =>
       module.build_rope_cache(b.positionIds, b.invFreq, b.cos, b.sin),
     );
     return made as { cos: Float32Array; sin: Float32Array };
@@ -293,7 +294,7 @@ export class Ropewalk {
     const seqLen = check.size("seqLen", options.seqLen);
     const nHeads = check.size("nHeads", options.nHeads);
     const headDim = check.size("headDim", options.headDim);
-    const rotaryDim = 2 * rotaryPairs(options.rotaryDim ?? headDim, headDim, ", headDim at most");
+    const rotaryDim = 2 * rotaryPairs(check.or(options.rotaryDim, headDim), headDim, ", headDim at most");
     const layout = check.oneOf("layout", options.layout, layouts);
     const x = changed("f32", "x", options.x, check.elements("x", seqLen, nHeads, headDim));
     const cos = input("f32", "cos", options.cos, check.elements("cos", seqLen, rotaryDim / 2));
@@ -311,58 +312,45 @@ export class Ropewalk {
    * → out [qLen, nHeads, headDim]; and, when asked for by `weights: true` or by a buffer, weights [nHeads, qLen, kvLen].
    * A row that sees no key is zero in both, never NaN.
    */
+  attention(options: AttentionOptions & Into & { weights: true }): { weights: Float32Array };
+  attention(options: AttentionOptions & Into & { weights?: F32Buffer | false }): void;
   attention(options: AttentionOptions & { weights: true }): { out: Float32Array; weights: Float32Array };
-  attention(options: AttentionOptions & Into & { weights?: F32Buffer }): void;
-  attention(options: AttentionOptions & { weights?: false }): { out: Float32Array };
+  attention(options: AttentionOptions & { weights?: F32Buffer | false }): { out: Float32Array };
   attention(
     options: AttentionOptions & Partial<Into> & { weights?: boolean | F32Buffer },
-  ): { out: Float32Array; weights?: Float32Array } | undefined {
+  ): { out?: Float32Array; weights?: Float32Array } | undefined {
     check.record(options);
     const qLen = check.size("qLen", options.qLen);
-    const kvLen = check.size("kvLen", options.kvLen ?? qLen);
+    const kvLen = check.size("kvLen", check.or(options.kvLen, qLen));
     const nHeads = check.size("nHeads", options.nHeads);
-    const nKvHeads = check.size("nKvHeads", options.nKvHeads ?? nHeads);
+    const nKvHeads = check.size("nKvHeads", check.or(options.nKvHeads, nHeads));
     check.divides("nKvHeads", nKvHeads, "nHeads", nHeads);
     const headDim = check.size("headDim", options.headDim);
-    const causal = check.boolean("causal", options.causal ?? false);
-    const causalOffset = check.int32("causalOffset", options.causalOffset ?? 0);
-    const softmaxScale = check.finiteF32("softmaxScale", options.softmaxScale ?? 1 / Math.sqrt(headDim));
+    const causal = check.boolean("causal", check.or(options.causal, false));
+    const causalOffset = check.int32("causalOffset", check.or(options.causalOffset, 0));
+    const softmaxScale = check.finiteF32(
+      "softmaxScale",
+      check.or(options.softmaxScale, 1 / Math.sqrt(headDim)),
+    );
     const query = input("f32", "query", options.query, check.elements("query", qLen, nHeads, headDim));
     const kvLength = check.elements("key", kvLen, nKvHeads, headDim);
     const key = input("f32", "key", options.key, kvLength);
     const value = input("f32", "value", options.value, kvLength);
     const out = output("f32", "out", options.out, query.length);
-    const { weights: asked = false } = options;
-    const slots = { query, key, value, out };
-    const kernel = (
-      module: wasm.MainModule,
-      b: Record<keyof typeof slots, wasm.F32Buffer>,
-      w: wasm.F32Buffer | null,
-    ) =>
-      module.attention(
-        b.query,
-        b.key,
-        b.value,
-        qLen,
-        kvLen,
-        nHeads,
-        nKvHeads,
-        headDim,
-        causal,
-        causalOffset,
-        softmaxScale,
-        b.out,
-        w,
-        this.#scratch,
+    const asked = check.or<boolean | F32Buffer>(options.weights, false);
+    const weightsLength = asked === false ? 0 : check.elements("weights", nHeads, qLen, kvLen);
+    const scratchLength = this.#module.attention_scratch_size(kvLen);
+    const sizes = [qLen, kvLen, nHeads, nKvHeads, headDim, causal, causalOffset, softmaxScale] as const;
+    if (asked === false) {
+      const rows = scratch("f32", check.elements("kvLen", scratchLength));
+      return this.#caller.call({ query, key, value, out, scratch: rows }, (module, b) =>
+        module.attention(b.query, b.key, b.value, ...sizes, b.out, null, b.scratch),
       );
-    if (asked === false) return this.#caller.call(slots, (module, b) => kernel(module, b, null));
-    const weights = output(
-      "f32",
-      "weights",
-      asked === true ? undefined : asked,
-      check.elements("weights", nHeads, qLen, kvLen),
+    }
+    const weights = output("f32", "weights", asked === true ? undefined : asked, weightsLength);
+    return this.#caller.call({ query, key, value, out, weights }, (module, b) =>
+      module.attention(b.query, b.key, b.value, ...sizes, b.out, b.weights, null),
     );
-    return this.#caller.call({ ...slots, weights }, (module, b) => kernel(module, b, b.weights));
   }
 
   // ---- From tokens to queries and keys, untrained --------------------------------------------------------------------
@@ -457,7 +445,7 @@ export class Ropewalk {
   ropeAngles(options: RopeAnglesOptions & Partial<Into>): Float32Array | undefined {
     check.record(options);
     const firstPosition = check.finite("firstPosition", options.firstPosition);
-    const step = check.finite("step", options.step ?? 1);
+    const step = check.finite("step", check.or(options.step, 1));
     const count = check.size("count", options.count);
     const invFreq = input("f64", "invFreq", options.invFreq);
     const out = output("f32", "out", options.out, check.elements("out", count, invFreq.length));
@@ -488,7 +476,10 @@ export class Ropewalk {
     check.even("query", query.length);
     const key = input("f32", "key", options.key, query.length);
     const layout = check.oneOf("layout", options.layout, layouts);
-    const softmaxScale = check.finiteF32("softmaxScale", options.softmaxScale ?? 1 / Math.sqrt(query.length));
+    const softmaxScale = check.finiteF32(
+      "softmaxScale",
+      check.or(options.softmaxScale, 1 / Math.sqrt(query.length)),
+    );
     const out = output("f32", "out", options.out, query.length / 2);
     return this.#caller.call({ query, key, out }, (module, b) =>
       module.pair_scores(b.query, b.key, module.RopeLayout[layout], softmaxScale, b.out),
@@ -496,33 +487,27 @@ export class Ropewalk {
   }
 }
 
-/** How many positions a call has, and a way to make them a tensor, once it is known that the result has a size. */
+/** The positions of a call: as they were given, or counted out in the engine's own memory. */
 function positions(options: Positions) {
   check.record(options);
-  if ("positionIds" in options) {
-    check.absent("seqLen", (options as { seqLen?: unknown }).seqLen, "nothing beside positionIds");
-    const given = input("i32", "positionIds", options.positionIds);
-    return { seqLen: given.length, tensor: () => given };
+  const { positionIds, seqLen, positionOffset } = options as { [Name in string]?: unknown };
+  if (positionIds !== undefined) {
+    check.absent("seqLen", seqLen, "nothing beside positionIds");
+    check.absent("positionOffset", positionOffset, "nothing beside positionIds");
+    return input("i32", "positionIds", positionIds);
   }
-  const seqLen = check.size("seqLen", options.seqLen);
-  const first = check.int32("positionOffset", options.positionOffset ?? 0);
-  check.int32("positionOffset + seqLen - 1", first + seqLen - 1);
-  return { seqLen, tensor: () => input("i32", "positionIds", run(first, seqLen)) };
-}
-
-/** first, first + 1, … */
-function run(first: number, length: number): Int32Array {
-  const ids = check.inMemory("seqLen", 4 * length, () => new Int32Array(length));
-  for (let s = 0; s < length; ++s) ids[s] = first + s;
-  return ids;
+  const length = check.size("seqLen", seqLen);
+  const first = check.int32("positionOffset", check.or(positionOffset, 0));
+  check.int32("positionOffset + seqLen - 1", first + length - 1);
+  return counted("i32", length, first);
 }
 
 /** What the encodings that are added have in common. */
 function encoding(options: EncodingOptions & Partial<Into>) {
-  const { seqLen, tensor } = positions(options);
+  const positionIds = positions(options);
   const dim = check.size("dim", options.dim);
-  const out = output("f32", "out", options.out, check.elements("out", seqLen, dim));
-  return { positionIds: tensor(), dim, out };
+  const out = output("f32", "out", options.out, check.elements("out", positionIds.length, dim));
+  return { positionIds, dim, out };
 }
 
 function rotaryPairs(rotaryDim: unknown, most: number, more?: string): number {

@@ -20,7 +20,10 @@ interface Slot<K extends Kind> {
   kind: K;
   length: number;
   given: Tensor<K> | undefined;
+  /** Whether the caller gets back what is in it, or sees it in the buffer given. */
   written: boolean;
+  /** Where to count from, for a run of integers that is made in place. */
+  first?: number;
 }
 
 /** A tensor that the kernel reads. Without `length` any that is not empty will do. */
@@ -40,6 +43,16 @@ export function output<K extends Kind>(kind: K, argument: string, given: unknown
     throw new RopewalkError("bad_type", argument, given, `${bufferName[kind]} of ${length}, or nothing`);
   }
   return changed(kind, argument, given, length);
+}
+
+/** first, first + 1, …, for the kernel alone. */
+export function counted<K extends Kind>(kind: K, length: number, first: number): Slot<K> {
+  return { kind, length, given: undefined, written: false, first };
+}
+
+/** Room for the kernel to work in. */
+export function scratch<K extends Kind>(kind: K, length: number): Slot<K> {
+  return { kind, length, given: undefined, written: false };
 }
 
 function isArray<K extends Kind>(kind: K, value: unknown): value is ArrayOf[K] {
@@ -102,16 +115,24 @@ export class Caller {
     const entries = Object.entries(slots);
     this.#checkBuffers(entries);
     const pooled = entries.filter(([, { given }]) => !(given instanceof Buffer));
+    // Taking buffers may grow the memory, which empties a view of it: what comes from there is copied first.
+    const arrays = pooled.map(([, { given }]) => {
+      const array = given as Float64Array | undefined;
+      return array?.buffer === this.#module.HEAPF32.buffer ? array?.slice() : array;
+    });
     const taken = this.#pool.take(pooled.map(([argument, { kind, length }]) => ({ kind, argument, length })));
 
     const handles: Record<string, HandleOf[Kind]> = {};
     for (const [argument, { given }] of entries) {
       if (given instanceof Buffer) handles[argument] = given.handle(argument);
     }
-    pooled.forEach(([argument, { given }], i) => {
+    pooled.forEach(([argument, { length, first }], i) => {
       const handle = taken[i] as HandleOf[Kind];
       handles[argument] = handle;
-      if (given !== undefined) (handle.view() as Float64Array).set(given as Float64Array);
+      const array = arrays[i];
+      const view = handle.view() as Float64Array;
+      if (array !== undefined) view.set(array);
+      if (first !== undefined) for (let k = 0; k < length; ++k) view[k] = first + k;
     });
 
     const failure = kernel(this.#module, handles as Handles<S>);

@@ -17,7 +17,7 @@ struct AttentionOptions {
 };
 
 /// Floats of scratch that attention() needs when it is not asked for the weights.
-constexpr std::size_t attention_scratch_size(std::size_t kv_len) noexcept { return 4 * kv_len; }
+constexpr std::uint64_t attention_scratch_size(std::uint64_t kv_len) noexcept { return 4 * kv_len; }
 
 /// Scaled dot-product attention (arXiv:1706.03762, eq. 1) over heads; grouped queries (arXiv:2305.13245) share a key
 /// and value head: kv_head = head / (n_heads / n_kv_heads).
