@@ -12,7 +12,7 @@ export default defineConfig({
         // A browser takes its time to start on a small machine.
         test: {
           name: "page",
-          include: ["tests/page/**/*.test.ts"],
+          include: ["tests/elements/**/*.test.ts", "tests/page/**/*.test.ts"],
           environment: "node",
           testTimeout: 60_000,
           hookTimeout: 120_000,

@@ -60,6 +60,7 @@ const parts = {
       CHROMIUM = await ensureChromium();
       await installPackages();
       await buildWasm();
+      await buildEngine(); // What the page shows is compared with what the engine returns here.
       await buildPage();
     });
     await vitest("page", { CHROMIUM });

@@ -1,0 +1,169 @@
+import { loadRopewalk } from "ropewalk";
+import { beforeAll, describe, expect, test } from "vitest";
+import { encodings, type Focus, Pipeline, type Settings } from "../../web/elements/pipeline.js";
+import { tokenId, tokenize } from "../../web/elements/tokens.js";
+
+const { tokens } = tokenize(
+  "Einstein developed the theory of relativity. This breakthrough reshaped physics.",
+);
+const settings: Settings = {
+  tokens,
+  encoding: "rotary",
+  seed: 7,
+  nHeads: 4,
+  headDim: 32,
+  base: 10_000,
+  layout: "interleaved",
+  causal: true,
+  positionOffset: 0,
+};
+const focus: Focus = { head: 1, query: 8, key: 3, farLength: 512 };
+const n = tokens.length;
+const dim = 4 * 32;
+
+let engine: Awaited<ReturnType<typeof loadRopewalk>>;
+let pipeline: Pipeline;
+
+beforeAll(async () => {
+  engine = await loadRopewalk();
+  pipeline = new Pipeline(await loadRopewalk());
+});
+
+test.each(encodings)("%s: the same as the engine's functions by hand", (encoding) => {
+  const positionOffset = 11;
+  const got = pipeline.run({ ...settings, encoding, positionOffset }, focus);
+  let x = engine.seededEmbedding({ tokenIds: Int32Array.from(tokens, tokenId), dim, seed: 7 });
+  const plain = x;
+  const at = { seqLen: n, positionOffset };
+  if (encoding === "integer")
+    x = engine.addEncoding({ x, encoding: engine.integerEncoding({ ...at, dim }), dim });
+  if (encoding === "binary")
+    x = engine.addEncoding({ x, encoding: engine.binaryEncoding({ ...at, dim }), dim });
+  if (encoding === "sinusoidal")
+    x = engine.addEncoding({ x, encoding: engine.sinusoidalEncoding({ ...at, dim }), dim });
+  const project = (from: Float32Array, stream: number) => {
+    const weight = engine.seededProjection({ seed: 7, stream, outDim: dim, inDim: dim });
+    return engine.linear({ x: from, weight, rows: n, inDim: dim, outDim: dim });
+  };
+  let query = project(x, 0);
+  let key = project(x, 1);
+  if (encoding === "rotary") {
+    const cache = engine.buildRopeCache({ ...at, invFreq: engine.ropeInvFreq({ rotaryDim: 32 }) });
+    const turn = { ...cache, seqLen: n, nHeads: 4, headDim: 32, layout: "interleaved" } as const;
+    query = engine.applyRope({ x: query, ...turn });
+    key = engine.applyRope({ x: key, ...turn });
+  }
+  const { weights } = engine.attention({
+    query,
+    key,
+    value: key,
+    qLen: n,
+    nHeads: 4,
+    headDim: 32,
+    causal: true,
+    weights: true,
+  });
+  expect(got.weights).toEqual(weights.slice(n * n, 2 * n * n));
+  const norms = (v: Float32Array) => engine.rowNorms({ x: v, rows: n * 4, dim: 32 })[8 * 4 + 1];
+  expect(got.length).toEqual({ before: norms(project(plain, 0)), after: norms(query) });
+  const raw = engine.linear({
+    x: query.slice((8 * 4 + 1) * 32, (8 * 4 + 2) * 32),
+    weight: key.slice((3 * 4 + 1) * 32, (3 * 4 + 2) * 32),
+    rows: 1,
+    inDim: 32,
+    outDim: 1,
+  })[0] as number;
+  expect(got.score).toBeCloseTo(raw / Math.sqrt(32), encoding === "integer" ? 1 : 4);
+});
+
+describe("moving the whole sentence", () => {
+  const changeAt = (encoding: Settings["encoding"], positionOffset: number) =>
+    pipeline.run({ ...settings, encoding, positionOffset }, focus).change;
+
+  test.each([1, 1000, 100_000])(
+    "by %i changes nothing under rotary, and nothing without positions",
+    (offset) => {
+      expect(changeAt("rotary", offset)).toBeLessThan(2e-5);
+      expect(changeAt("rotary", offset)).toBeGreaterThan(0);
+      expect(changeAt("none", offset)).toBe(0);
+    },
+  );
+
+  test.each(["integer", "binary", "sinusoidal"] as const)("changes weights under %s", (encoding) => {
+    expect(changeAt(encoding, 0)).toBe(0);
+    expect(changeAt(encoding, 1000)).toBeGreaterThan(0.01);
+  });
+});
+
+test("length is kept by turning, and not by adding", () => {
+  const at = (encoding: Settings["encoding"]) =>
+    pipeline.run({ ...settings, encoding, positionOffset: 5000 }, focus).length;
+  expect(at("rotary").after).toBeCloseTo(at("rotary").before, 4);
+  expect(at("none").after).toBe(at("none").before);
+  expect(at("integer").after).toBeGreaterThan(100 * at("integer").before);
+  expect(at("sinusoidal").after).not.toBeCloseTo(at("sinusoidal").before, 2);
+});
+
+test("what changed is computed again, whatever came between", () => {
+  const fresh = (change: Partial<Settings>, look: Partial<Focus> = {}) => {
+    const other = new Pipeline(engine);
+    const results = other.run({ ...settings, ...change }, { ...focus, ...look });
+    other.delete();
+    return results;
+  };
+  const changes: Partial<Settings>[] = [
+    { seed: 8 },
+    { base: 500 },
+    { layout: "half" },
+    { causal: false },
+    { nHeads: 2 },
+    { headDim: 8 },
+    { encoding: "binary" },
+    { positionOffset: 77 },
+    { tokens: ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"] },
+    {},
+  ];
+  for (const change of changes) {
+    expect(pipeline.run({ ...settings, ...change }, focus)).toEqual(fresh(change));
+  }
+  expect(pipeline.run(settings, { ...focus, head: 3 })).toEqual(fresh({}, { head: 3 }));
+});
+
+test("pasted queries and keys take the place of the seeded ones", () => {
+  const values = (seed: number) => engine.seededProjection({ seed, stream: 5, outDim: n, inDim: dim });
+  const pasted = {
+    query: { rows: n, columns: dim, values: values(1) },
+    key: { rows: n, columns: dim, values: values(2) },
+  };
+  const got = pipeline.run({ ...settings, encoding: "none", pasted }, focus);
+  const { weights } = engine.attention({
+    query: values(1),
+    key: values(2),
+    value: values(2),
+    qLen: n,
+    nHeads: 4,
+    headDim: 32,
+    causal: true,
+    weights: true,
+  });
+  expect(got.weights).toEqual(weights.slice(n * n, 2 * n * n));
+  const added = pipeline.run({ ...settings, encoding: "integer", positionOffset: 9, pasted }, focus);
+  expect(added.length.after).not.toBe(added.length.before);
+});
+
+test("the rope is the angle that the pairs turn by", () => {
+  const { rope } = pipeline.run({ ...settings, positionOffset: 40 }, focus);
+  if (rope.kind !== "angle") throw new Error(rope.kind);
+  const { cos } = engine.buildRopeCache({ seqLen: 512, invFreq: engine.ropeInvFreq({ rotaryDim: 32 }) });
+  expect(rope.far.columns).toBe(1024);
+  for (const [position, pair] of [
+    [0, 0],
+    [1, 0],
+    [100, 3],
+    [511, 15],
+  ] as const) {
+    const angle = rope.far.values[2 * position * 16 + pair] as number;
+    expect(Math.cos(angle)).toBeCloseTo(cos[position * 16 + pair] as number, 5);
+  }
+  expect(rope.wavelengths[0]).toBeCloseTo(2 * Math.PI, 10);
+});

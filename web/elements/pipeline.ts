@@ -1,0 +1,306 @@
+import type { F32Buffer, RopeLayout, Ropewalk } from "ropewalk";
+import type { Polar } from "./dials.js";
+import type { Selection } from "./picture.js";
+import type { RopePicture } from "./rope.js";
+import { tokenId } from "./tokens.js";
+import type { Vectors } from "./vectors.js";
+
+/** The rungs of the lecture's ladder. */
+export const encodings = ["none", "integer", "binary", "sinusoidal", "rotary"] as const;
+export type Encoding = (typeof encodings)[number];
+
+export interface Settings {
+  tokens: readonly string[];
+  encoding: Encoding;
+  seed: number;
+  nHeads: number;
+  headDim: number;
+  /** Of the frequencies: the sinusoidal encoding's base, rotary's theta. */
+  base: number;
+  layout: RopeLayout;
+  causal: boolean;
+  /** Where the first token stands. */
+  positionOffset: number;
+  /** Queries and keys, [tokens, nHeads · headDim], in place of the seeded ones. */
+  pasted?: { query: Vectors; key: Vectors } | undefined;
+}
+
+/** What is looked at: one head, one query, one key, and how far off the rope is seen. */
+export interface Focus extends Selection {
+  head: number;
+  farLength: number;
+}
+
+/** All that the pictures show. */
+export interface Results {
+  /** [tokens, tokens]: the chosen head's weights, a row for each query. */
+  weights: Float32Array;
+  /** Largest change of any weight of any head against the sentence at position 0. */
+  change: number;
+  /** The chosen query's length before position came in, and after. */
+  length: { before: number; after: number };
+  /** The chosen query's pairs, before and after. */
+  before: Polar;
+  after: Polar;
+  /** What each pair gives to the score of the chosen query with the chosen key. */
+  pairScores: Float32Array;
+  score: number;
+  rope: RopePicture;
+}
+
+/** Queries and keys before any position, and what made them. */
+interface Content {
+  x: F32Buffer;
+  query: F32Buffer;
+  key: F32Buffer;
+  queryWeight: F32Buffer;
+  keyWeight: F32Buffer;
+  version: string | undefined;
+}
+
+/** Streams of the seed: the projections to queries and to keys. */
+const queryStream = 0;
+const keyStream = 1;
+
+const samplesPerToken = 8;
+const farColumns = 1024;
+/** Bit planes that are drawn: all that positions up to a hundred thousand reach. */
+const bitPlanes = 17;
+
+/**
+ * Tokens → embeddings → queries and keys → position → attention, every step by the kernels, in buffers that are kept
+ * from frame to frame. A step is done again only when something that it reads has changed.
+ */
+export class Pipeline {
+  readonly #engine: Ropewalk;
+  readonly #buffers = new Map<string, F32Buffer>();
+  readonly #done = new Map<string, string>();
+  readonly #identities = new WeakMap<object, number>();
+  #objects = 0;
+
+  constructor(engine: Ropewalk) {
+    this.#engine = engine;
+  }
+
+  run(settings: Settings, focus: Focus): Results {
+    const { tokens, nHeads, headDim } = settings;
+    const n = tokens.length;
+    const dim = nHeads * headDim;
+    const rows = n * nHeads;
+    const content = this.#content(settings, n, dim);
+
+    // The sentence at position 0, against which the moved one is held.
+    const still = { ...settings, positionOffset: 0 };
+    const atZero = this.#attention("still", content, still, n, dim);
+    const here = settings.positionOffset === 0 ? atZero : this.#attention("moved", content, settings, n, dim);
+
+    const at = focus.query * nHeads + focus.head;
+    const before = vector(content.query, at, headDim);
+    const after = vector(here.query, at, headDim);
+    const key = vector(here.key, focus.key * nHeads + focus.head, headDim);
+    const norm = (x: F32Buffer) => this.#engine.rowNorms({ x, rows, dim: headDim })[at] as number;
+    const layout = settings.layout;
+    const pairScores = this.#engine.pairScores({ query: after, key, layout });
+    return {
+      weights: here.weights.view.slice(focus.head * n * n, (focus.head + 1) * n * n),
+      change: this.#engine.maxAbsDifference({ a: atZero.weights, b: here.weights }),
+      length: { before: norm(content.query), after: norm(here.query) },
+      before: this.#engine.pairPolar({ x: before, layout }),
+      after: this.#engine.pairPolar({ x: after, layout }),
+      pairScores,
+      score: this.#sum(pairScores),
+      rope: this.#rope(settings, n, dim, focus.farLength),
+    };
+  }
+
+  /** Give the memory back. */
+  delete(): void {
+    for (const buffer of this.#buffers.values()) buffer.delete();
+    this.#buffers.clear();
+    this.#done.clear();
+  }
+
+  /** Embeddings, and the queries and keys that they give without any position. */
+  #content(settings: Settings, n: number, dim: number): Content {
+    const { seed, tokens, pasted } = settings;
+    const x = this.#buffer("x", n * dim);
+    const query = this.#buffer("query", n * dim);
+    const key = this.#buffer("key", n * dim);
+    const queryWeight = this.#buffer("query weight", dim * dim);
+    const keyWeight = this.#buffer("key weight", dim * dim);
+    const content = () => ({ x, query, key, queryWeight, keyWeight, version: this.#done.get("content") });
+    if (pasted !== undefined) {
+      this.#once("content", ["pasted", this.#identity(pasted)], () => {
+        query.view.set(pasted.query.values);
+        key.view.set(pasted.key.values);
+      });
+      return content();
+    }
+    this.#once("weights", [seed, dim], () => {
+      const shape = { seed, outDim: dim, inDim: dim };
+      this.#engine.seededProjection({ ...shape, stream: queryStream, out: queryWeight });
+      this.#engine.seededProjection({ ...shape, stream: keyStream, out: keyWeight });
+    });
+    this.#once("content", [this.#identity(tokens), seed, dim], () => {
+      const tokenIds = Int32Array.from(tokens, tokenId);
+      this.#engine.seededEmbedding({ tokenIds, dim, seed, out: x });
+      this.#project(x, queryWeight, query, n, dim);
+      this.#project(x, keyWeight, key, n, dim);
+    });
+    return content();
+  }
+
+  #project(x: F32Buffer, weight: F32Buffer, out: F32Buffer, rows: number, dim: number): void {
+    this.#engine.linear({ x, weight, rows, inDim: dim, outDim: dim, out });
+  }
+
+  /** Queries and keys with their position, and the weights that they give. `name` keeps two states apart. */
+  #attention(name: string, content: Content, settings: Settings, n: number, dim: number) {
+    const { nHeads, headDim, causal } = settings;
+    const query = this.#buffer(`${name} query`, n * dim);
+    const key = this.#buffer(`${name} key`, n * dim);
+    const out = this.#buffer(`${name} out`, n * dim);
+    const weights = this.#buffer(`${name} weights`, nHeads * n * n);
+    const { tokens: _, pasted: __, seed: ___, ...rest } = settings;
+    this.#once(`${name} attention`, [rest, n, content.version], () => {
+      this.#position(content, settings, query, key, n, dim);
+      // Values have no bearing on the weights, which are all that is shown: the keys stand in for them.
+      this.#engine.attention({ query, key, value: key, qLen: n, nHeads, headDim, causal, out, weights });
+    });
+    return { query, key, weights };
+  }
+
+  /** Where the encodings differ: added to the embedding, added to pasted vectors, or turning query and key. */
+  #position(
+    content: Content,
+    settings: Settings,
+    query: F32Buffer,
+    key: F32Buffer,
+    n: number,
+    dim: number,
+  ): void {
+    const { encoding, nHeads, headDim, layout, base, positionOffset, pasted } = settings;
+    const positions = { seqLen: n, positionOffset };
+    query.view.set(content.query.view);
+    key.view.set(content.key.view);
+    if (encoding === "none") return;
+    if (encoding === "rotary") {
+      const invFreq = this.#engine.ropeInvFreq({ rotaryDim: headDim, ropeTheta: base });
+      const cache = this.#engine.buildRopeCache({ ...positions, invFreq });
+      for (const x of [query, key]) {
+        this.#engine.applyRope({ x, ...cache, seqLen: n, nHeads, headDim, layout });
+      }
+      return;
+    }
+    const added = this.#buffer("encoding", n * dim);
+    if (encoding === "integer") this.#engine.integerEncoding({ ...positions, dim, out: added });
+    else if (encoding === "binary") this.#engine.binaryEncoding({ ...positions, dim, out: added });
+    else this.#engine.sinusoidalEncoding({ ...positions, dim, base, out: added });
+    if (pasted !== undefined) {
+      // There is no embedding to add to, and no projection after it.
+      this.#engine.addEncoding({ encoding: added, x: query, dim });
+      this.#engine.addEncoding({ encoding: added, x: key, dim });
+      return;
+    }
+    const x = this.#buffer("encoded x", n * dim);
+    x.view.set(content.x.view);
+    this.#engine.addEncoding({ encoding: added, x, dim });
+    this.#project(x, content.queryWeight, query, n, dim);
+    this.#project(x, content.keyWeight, key, n, dim);
+  }
+
+  /** The encoding itself as a picture: over the sentence, and from further off. */
+  #rope(settings: Settings, n: number, dim: number, farLength: number): RopePicture {
+    const { encoding, positionOffset, headDim, base } = settings;
+    if (encoding === "none") return { kind: "none" };
+    if (encoding === "rotary" || encoding === "sinusoidal") {
+      const rotaryDim = encoding === "rotary" ? headDim : dim;
+      const invFreq = this.#engine.ropeInvFreq({ rotaryDim, ropeTheta: base });
+      const strip = (firstPosition: number, step: number, columns: number) => ({
+        values: this.#engine.ropeAngles({ firstPosition, step, count: columns, invFreq }),
+        columns,
+        strands: rotaryDim / 2,
+      });
+      const step = 1 / samplesPerToken;
+      return {
+        kind: "angle",
+        // A token's box is centred on its position.
+        near: strip(positionOffset - 0.5 + step / 2, step, n * samplesPerToken),
+        far: strip(0, farLength / farColumns, farColumns),
+        farLength,
+        wavelengths: invFreq.map((frequency) => (2 * Math.PI) / frequency),
+      };
+    }
+    const far = Int32Array.from({ length: farColumns }, (_, c) => Math.floor((c * farLength) / farColumns));
+    if (encoding === "binary") {
+      const strip = (
+        positions: { positionIds: Int32Array } | { seqLen: number; positionOffset: number },
+        columns: number,
+      ) => ({
+        values: this.#engine.binaryEncoding({ ...positions, dim: bitPlanes }),
+        columns,
+        strands: bitPlanes,
+      });
+      return {
+        kind: "level",
+        near: strip({ seqLen: n, positionOffset }, n),
+        far: strip({ positionIds: far }, farColumns),
+        farLength,
+        labels: {
+          first: "bit 0 on top: flips at every position",
+          last: `bit ${bitPlanes - 1}: flips every ${(2 ** (bitPlanes - 1)).toLocaleString("en")}`,
+        },
+      };
+    }
+    const near = this.#engine.integerEncoding({ seqLen: n, positionOffset, dim: 1 });
+    const ramp = this.#engine.integerEncoding({ positionIds: far, dim: 1 });
+    // Drawn against the end of what the slider reaches near, and against its own end far off.
+    const last = Math.max(1, positionOffset + n - 1);
+    return {
+      kind: "level",
+      near: { values: near.map((value) => value / last), columns: n, strands: 1 },
+      far: { values: ramp.map((value) => value / farLength), columns: farColumns, strands: 1 },
+      farLength,
+      labels: {
+        first: `every component is the position: ${positionOffset.toLocaleString("en")}`,
+        last: `to ${(positionOffset + n - 1).toLocaleString("en")}`,
+      },
+    };
+  }
+
+  #sum(parts: Float32Array): number {
+    const weight = new Float32Array(parts.length).fill(1);
+    return this.#engine.linear({ x: parts, weight, rows: 1, inDim: parts.length, outDim: 1 })[0] as number;
+  }
+
+  /** The buffer of that name, made anew when its length changes. */
+  #buffer(name: string, length: number): F32Buffer {
+    const known = this.#buffers.get(name);
+    if (known?.length === length) return known;
+    known?.delete();
+    const made = this.#engine.f32(length);
+    this.#buffers.set(name, made);
+    return made;
+  }
+
+  /** Do `work` unless it was last done with the same inputs. */
+  #once(name: string, inputs: unknown, work: () => void): void {
+    const version = JSON.stringify(inputs);
+    if (this.#done.get(name) === version) return;
+    this.#done.delete(name);
+    work();
+    this.#done.set(name, version);
+  }
+
+  /** A number for an object that is never changed, by which to tell whether it is still the same one. */
+  #identity(object: object): number {
+    const known = this.#identities.get(object) ?? ++this.#objects;
+    this.#identities.set(object, known);
+    return known;
+  }
+}
+
+/** Row `index` of a buffer of vectors, as a copy: views do not outlive the next call. */
+function vector(buffer: F32Buffer, index: number, headDim: number): Float32Array {
+  return buffer.view.slice(index * headDim, (index + 1) * headDim);
+}
