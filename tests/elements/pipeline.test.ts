@@ -111,6 +111,7 @@ test("what changed is computed again, whatever came between", () => {
     other.delete();
     return results;
   };
+  const ones = { rows: n, columns: 2, values: new Float32Array(2 * n).fill(1) };
   const changes: Partial<Settings>[] = [
     { seed: 8 },
     { base: 500 },
@@ -120,11 +121,14 @@ test("what changed is computed again, whatever came between", () => {
     { headDim: 8 },
     { encoding: "binary" },
     { positionOffset: 77 },
+    { nHeads: 1, headDim: 2, pasted: { query: ones, key: ones } },
+    { positionOffset: 77 },
     { tokens: ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"] },
     {},
   ];
   for (const change of changes) {
-    expect(pipeline.run({ ...settings, ...change }, focus)).toEqual(fresh(change));
+    const look = { head: 0 };
+    expect(pipeline.run({ ...settings, ...change }, { ...focus, ...look })).toEqual(fresh(change, look));
   }
   expect(pipeline.run(settings, { ...focus, head: 3 })).toEqual(fresh({}, { head: 3 }));
 });

@@ -273,11 +273,12 @@ export class Pipeline {
     return this.#engine.linear({ x: parts, weight, rows: 1, inDim: parts.length, outDim: 1 })[0] as number;
   }
 
-  /** The buffer of that name, made anew when its length changes. */
+  /** The buffer of that name, made anew when its length changes: then nothing counts as done any more. */
   #buffer(name: string, length: number): F32Buffer {
     const known = this.#buffers.get(name);
     if (known?.length === length) return known;
     known?.delete();
+    this.#done.clear();
     const made = this.#engine.f32(length);
     this.#buffers.set(name, made);
     return made;

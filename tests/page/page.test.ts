@@ -1,0 +1,367 @@
+import { createRequire } from "node:module";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { loadRopewalk } from "ropewalk";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { contentSecurityPolicy } from "../../vite.config.js";
+import {
+  type Encoding,
+  encodings,
+  type Focus,
+  Pipeline,
+  type Settings,
+} from "../../web/elements/pipeline.js";
+import { tokenize } from "../../web/elements/tokens.js";
+import { launch, serve } from "./browser.js";
+
+const axe = createRequire(import.meta.url).resolve("axe-core");
+const sentence = "Einstein developed the theory of relativity. This breakthrough reshaped physics.";
+
+let browser: Browser;
+let server: Awaited<ReturnType<typeof serve>>;
+let pipeline: Pipeline;
+const open: Page[] = [];
+/** Console errors, exceptions, reports of the policy, and requests to other hosts, of the page under test. */
+let complaints: string[] = [];
+
+beforeAll(async () => {
+  [browser, server] = await Promise.all([launch(), serve()]);
+  pipeline = new Pipeline(await loadRopewalk());
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await server?.close();
+});
+
+afterEach(async () => {
+  for (const page of open.splice(0)) await page.context().close();
+  const heard = complaints;
+  complaints = [];
+  expect(heard).toEqual([]);
+});
+
+/** The page, watched for everything that must not happen. */
+async function visit(options: BrowserContextOptions = {}): Promise<Page> {
+  const context = await browser.newContext({ viewport: { width: 1600, height: 1000 }, ...options });
+  const page = await context.newPage();
+  open.push(page);
+  page.on("console", (message) => {
+    if (["error", "warning"].includes(message.type())) complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => complaints.push(error.message));
+  page.on("request", (request) => {
+    const { protocol, origin } = new URL(request.url());
+    if (protocol !== "data:" && origin !== new URL(server.url).origin) complaints.push(request.url());
+  });
+  await page.addInitScript(() => {
+    document.addEventListener("securitypolicyviolation", (event) =>
+      console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`),
+    );
+  });
+  await page.goto(server.url);
+  await page.locator("#change").waitFor();
+  return page;
+}
+
+const defaults: Settings = {
+  tokens: tokenize(sentence).tokens,
+  encoding: "rotary",
+  seed: 7,
+  nHeads: 4,
+  headDim: 32,
+  base: 10_000,
+  layout: "interleaved",
+  causal: true,
+  positionOffset: 0,
+};
+const lookingAt: Focus = { head: 0, query: 8, key: 3, farLength: 512 };
+
+/** What the same engine returns here. */
+function computed(change: Partial<Settings> = {}, look: Partial<Focus> = {}) {
+  return pipeline.run({ ...defaults, ...change }, { ...lookingAt, ...look });
+}
+
+const minus = (text: string) => text.replace("−", "-");
+
+/** The numbers that the page shows large. */
+async function shown(page: Page) {
+  const text = async (id: string) =>
+    minus((await page.locator(`#${id}`).innerText()).split("\n")[0] as string);
+  const [before, after] = (await text("length")).split(" · ").map(Number) as [number, number];
+  return {
+    change: Number(await text("change")),
+    length: { before, after },
+    score: Number(await text("score")),
+    weight: Number(await text("weight")),
+  };
+}
+
+async function expectShown(page: Page, change: Partial<Settings>, look: Partial<Focus> = {}) {
+  const { query, key } = { ...lookingAt, ...look };
+  const { weights, ...results } = computed(change, look);
+  const n = Math.sqrt(weights.length);
+  const seen = await shown(page);
+  expect(seen.weight).toBeCloseTo(weights[query * n + key] as number, 4);
+  expect(seen.length.before).toBeCloseTo(results.length.before, 3);
+  expect(seen.length.after / results.length.after).toBeCloseTo(1, 3);
+  if (Math.abs(results.score) < 1e4) expect(seen.score).toBeCloseTo(results.score, 2);
+  else expect(seen.score / results.score).toBeCloseTo(1, 2);
+  expect(seen.change).toBeCloseTo(results.change, results.change < 1e-3 ? 6 : 1);
+}
+
+const choose = (page: Page, encoding: Encoding) => page.locator(`input[value=${encoding}]`).check();
+const move = (page: Page, offset: number) => page.locator("#offset").fill(String(offset));
+const frame = (page: Page) =>
+  page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+
+test("is served under the strict policy, to the letter", async () => {
+  const response = await fetch(server.url);
+  expect(response.headers.get("content-security-policy")).toBe(contentSecurityPolicy);
+  expect(contentSecurityPolicy).toBe(
+    "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; " +
+      "connect-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors *",
+  );
+  expect(await response.text()).not.toMatch(/<style|<script(?![^>]*\bsrc=)|\sstyle=|\son\w+=/);
+});
+
+test("the policy is in force, and a breach of it would be heard", async () => {
+  const page = await visit();
+  await page.evaluate(() => {
+    const script = document.createElement("script");
+    script.textContent = "globalThis.ran = true";
+    document.head.append(script);
+  });
+  await frame(page);
+  expect(await page.evaluate(() => "ran" in globalThis)).toBe(false);
+  expect(complaints.join()).toMatch(/script-src/);
+  complaints = [];
+});
+
+describe.each(encodings)("%s", (encoding) => {
+  test("shows what the engine returns, here and a long way along", async () => {
+    const page = await visit();
+    await choose(page, encoding);
+    for (const positionOffset of [0, 12, 100_000]) {
+      await move(page, positionOffset);
+      await frame(page);
+      await expectShown(page, { encoding, positionOffset });
+    }
+  });
+});
+
+test("moving the sentence changes nothing under rotary, and something under what is added", async () => {
+  const page = await visit();
+  await move(page, 100_000);
+  await frame(page);
+  const rotary = await shown(page);
+  expect(rotary.change).toBeGreaterThan(0);
+  expect(rotary.change).toBeLessThan(1e-4);
+  expect(rotary.length.after).toBe(rotary.length.before);
+  for (const encoding of ["integer", "binary", "sinusoidal"] as const) {
+    await choose(page, encoding);
+    await frame(page);
+    const added = await shown(page);
+    expect(added.change).toBeGreaterThan(0.01);
+    expect(added.length.after).not.toBe(added.length.before);
+  }
+});
+
+test("every setting reaches the kernels", async () => {
+  const page = await visit();
+  const radio = (name: string, value: string) =>
+    page
+      .getByRole("radiogroup", { name, exact: true })
+      .getByRole("radio", { name: value, exact: true })
+      .check();
+  await move(page, 40);
+  await radio("Number of heads", "2");
+  await radio("Components of a head, head_dim", "16");
+  await radio("Which components pair up", "half");
+  await radio("Head", "2");
+  await page.getByLabel("Base of the frequencies").fill("500");
+  await page.getByLabel("Seed").fill("11");
+  await page.getByLabel("Seed").press("Enter");
+  await page.getByRole("checkbox", { name: "Causal" }).uncheck();
+  await frame(page);
+  const settings = { nHeads: 2, headDim: 16, layout: "half", base: 500, seed: 11, causal: false } as const;
+  await expectShown(page, { ...settings, positionOffset: 40 }, { head: 1 });
+});
+
+test("a number that is none is not taken", async () => {
+  const page = await visit();
+  for (const value of ["-1", "", "1.5", "4294967296"]) {
+    await page.getByLabel("Seed").fill(value);
+    await page.getByLabel("Seed").press("Enter");
+  }
+  await frame(page);
+  expect(await page.getByLabel("Seed").inputValue()).toBe("7");
+  await expectShown(page, {});
+});
+
+test.each([
+  ["Japanese", "これは位置についての文です。"],
+  ["Arabic", "الموضع في الجملة مهم جدا"],
+  ["Hindi", "वाक्य में स्थान महत्वपूर्ण है"],
+  ["pictographs", "👩‍🚀 🚀 🪢 🧶"],
+  ["one token", "rope"],
+  ["marks of HTML", "<b>a</b> & \"quotes\" <script>alert('x')</script>"],
+  ["300 words", "walk the rope ".repeat(100)],
+])("takes %s", async (_, text) => {
+  const page = await visit();
+  await page.locator("#text").fill(text);
+  await frame(page);
+  const { tokens } = tokenize(text);
+  const last = tokens.length - 1;
+  const query = Math.min(8, last);
+  await expectShown(page, { tokens }, { query, key: Math.min(3, query) });
+});
+
+test("says so when there is no token, and goes on when there is one again", async () => {
+  const page = await visit();
+  await page.locator("#text").fill("   ");
+  await page.getByText("there is no position without tokens").waitFor();
+  await page.locator("#text").fill("turn the rope");
+  await frame(page);
+  await expectShown(page, { tokens: ["turn", "the", "rope"] }, { query: 2, key: 2 });
+});
+
+test("takes pasted queries and keys, and says what is wrong with others", async () => {
+  const page = await visit();
+  await page.getByText("Paste queries and keys").click();
+  const use = page.getByRole("button", { name: "Use these" });
+  const alert = page.getByRole("alert");
+  await use.click();
+  await expect.poll(() => alert.innerText()).toContain("Queries: There is nothing to read");
+  await page.getByRole("textbox", { name: "Queries" }).fill("1,2,3,4,5,6,7,8\n8,7,6,5,4,3,2,1");
+  await page.getByRole("textbox", { name: "Keys" }).fill("[[1,0,1,0,1,0,1,0],[0,1,0,1,0,1,0]]");
+  await use.click();
+  await expect.poll(() => alert.innerText()).toContain("Keys: Row 2 has 7 numbers");
+  await page.getByRole("textbox", { name: "Keys" }).fill("[[1,0,1,0,1,0,1,0],[0,1,0,1,0,1,0,1]]");
+  await use.click();
+  await frame(page);
+  expect(await alert.count()).toBe(0);
+  const vectors = (values: number[]) => ({ rows: 2, columns: 8, values: Float32Array.from(values) });
+  const pasted = {
+    query: vectors([1, 2, 3, 4, 5, 6, 7, 8, 8, 7, 6, 5, 4, 3, 2, 1]),
+    key: vectors([1, 0, 1, 0, 1, 0, 1, 0, 0, 1, 0, 1, 0, 1, 0, 1]),
+  };
+  await expectShown(page, { tokens: ["1", "2"], headDim: 2, pasted }, { query: 1, key: 1 });
+  await page.getByRole("button", { name: "Back to the seed" }).click();
+  await frame(page);
+  expect((await shown(page)).length.before).not.toBe(0);
+});
+
+describe("the matrix", () => {
+  test("tells its exact value under the keyboard's cursor", async () => {
+    const page = await visit();
+    const matrix = page.locator("ropewalk-matrix");
+    await matrix.locator(".picture").focus();
+    await page.keyboard.press("ArrowUp");
+    await page.keyboard.press("ArrowLeft");
+    await frame(page);
+    const { weights } = computed();
+    const value = Number(await matrix.locator(".value").innerText());
+    expect(value).toBeCloseTo(weights[7 * 12 + 2] as number, 4);
+    await expectShown(page, {}, { query: 7, key: 2 });
+  });
+
+  test("tells its exact value under the pointer, and looks at the cell that is clicked", async () => {
+    const page = await visit();
+    const canvas = page.locator("ropewalk-matrix canvas.cells");
+    await canvas.scrollIntoViewIfNeeded();
+    const box = (await canvas.boundingBox()) as { x: number; y: number; width: number; height: number };
+    const at = (cell: number) => ((cell + 0.5) / 12) * box.width;
+    await page.mouse.move(box.x + at(4), box.y + at(9));
+    await frame(page);
+    const { weights } = computed();
+    const value = Number(await page.locator("ropewalk-matrix .value").innerText());
+    expect(value).toBeCloseTo(weights[9 * 12 + 4] as number, 4);
+    await page.mouse.click(box.x + at(4), box.y + at(9));
+    await frame(page);
+    await expectShown(page, {}, { query: 9, key: 4 });
+  });
+
+  test("has a table behind it", async () => {
+    const page = await visit();
+    const cells = page.locator("ropewalk-matrix table tbody tr");
+    await expect.poll(() => cells.count()).toBeGreaterThanOrEqual(9);
+  });
+});
+
+test.each(["ropewalk-arcs", "ropewalk-rope"])(
+  "a token in %s is chosen by click and by keyboard",
+  async (element) => {
+    const page = await visit();
+    const buttons = page.locator(`${element} button`);
+    await buttons.nth(5).click();
+    await frame(page);
+    await expectShown(page, {}, { query: 5, key: 3 });
+    await page.keyboard.press("ArrowRight");
+    await page.keyboard.press("Enter");
+    await frame(page);
+    await expectShown(page, {}, { query: 6, key: 3 });
+  },
+);
+
+test("the lane is walked with the arrow keys", async () => {
+  const page = await visit();
+  await page.locator("input[value=rotary]").focus();
+  await page.keyboard.press("ArrowUp");
+  await frame(page);
+  expect(await page.locator("h1").innerText()).toMatch(/^Sinusoidal/);
+  await expectShown(page, { encoding: "sinusoidal" });
+});
+
+test("the slider is moved with the arrow keys and says where it is", async () => {
+  const page = await visit();
+  await page.locator("#offset").focus();
+  for (let i = 0; i < 3; ++i) await page.keyboard.press("ArrowRight");
+  await frame(page);
+  expect(await page.locator("#offset").getAttribute("aria-valuetext")).toContain("position 3");
+  await expectShown(page, { positionOffset: 3 });
+});
+
+describe.each(["light", "dark"] as const)("%s", (colorScheme) => {
+  test.each([390, 1024, 2560])("no axe violation, no sideways scroll at %i px", async (width) => {
+    const page = await visit({ colorScheme, viewport: { width, height: 900 } });
+    for (const encoding of encodings) {
+      await choose(page, encoding);
+      await frame(page);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+    }
+    // Injected past the policy, as a tester's tool and not as the page's.
+    await page.evaluate((await import("node:fs")).readFileSync(axe, "utf8"));
+    for (const encoding of ["rotary", "binary", "none"] as const) {
+      await choose(page, encoding);
+      await frame(page);
+      const violations = await page.evaluate(async () => {
+        // @ts-expect-error axe is there by the injection above.
+        const found = await globalThis.axe.run(document);
+        return found.violations.map(
+          (v: { id: string; nodes: { target: unknown; failureSummary?: string }[] }) =>
+            `${v.id}: ${JSON.stringify(v.nodes.slice(0, 3).map((n) => [n.target, n.failureSummary]))}`,
+        );
+      });
+      expect(violations).toEqual([]);
+    }
+  });
+});
+
+test("nothing moves by itself under reduced motion", async () => {
+  const page = await visit({ reducedMotion: "reduce" });
+  await move(page, 500);
+  await choose(page, "sinusoidal");
+  const running = await page.evaluate(
+    () => document.getAnimations().filter((animation) => animation.playState === "running").length,
+  );
+  expect(running).toBe(0);
+});
+
+test("says what is wrong when the engine cannot be loaded", async () => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  open.push(page);
+  await page.route("**/*.wasm", (route) => route.abort());
+  await page.goto(server.url);
+  await page.getByRole("alert").getByText("The engine could not be started").waitFor();
+});

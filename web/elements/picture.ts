@@ -1,0 +1,61 @@
+import { LitElement } from "lit";
+import { state } from "lit/decorators.js";
+
+/** Which query is looked at, and which of the keys that it looks at: indices of tokens. */
+export interface Selection {
+  query: number;
+  key: number;
+}
+
+/** Told by a picture when the user picks a token or a cell; whoever owns the state decides. */
+export class SelectEvent extends Event {
+  static readonly type = "ropewalk-select";
+
+  constructor(readonly selection: Selection) {
+    super(SelectEvent.type, { bubbles: true, composed: true });
+  }
+}
+
+declare global {
+  interface HTMLElementEventMap {
+    "ropewalk-select": SelectEvent;
+  }
+}
+
+/** What pictures have in common: they know their width in CSS pixels, and draw anew when it or the theme changes. */
+export class Picture extends LitElement {
+  /** Width to draw at; 0 before the first layout. */
+  @state() protected width = 0;
+
+  readonly #resized = new ResizeObserver(([entry]) => {
+    if (entry !== undefined) this.width = Math.round(entry.contentRect.width);
+  });
+  readonly #scheme = matchMedia("(prefers-color-scheme: dark)");
+  readonly #schemeChanged = () => this.requestUpdate();
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.#resized.observe(this);
+    this.#scheme.addEventListener("change", this.#schemeChanged);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#resized.disconnect();
+    this.#scheme.removeEventListener("change", this.#schemeChanged);
+  }
+
+  protected select(query: number, key: number): void {
+    this.dispatchEvent(new SelectEvent({ query, key }));
+  }
+}
+
+/** A token as it is shown: white space and controls made visible, so that nothing is an empty label. */
+export function tokenLabel(token: string): string {
+  return token.replace(/\s/g, "␣") || "␀";
+}
+
+/** A weight, score or length in few digits of one width. */
+export function fixed(value: number, digits: number): string {
+  return value.toFixed(digits).replace("-", "−");
+}
