@@ -11,7 +11,7 @@ import {
   type Settings,
 } from "../../web/elements/pipeline.js";
 import { tokenize } from "../../web/elements/tokens.js";
-import { launch, serve } from "./browser.js";
+import { launch, serve } from "./browser.mjs";
 
 const axe = createRequire(import.meta.url).resolve("axe-core");
 const sentence = "Einstein developed the theory of relativity. This breakthrough reshaped physics.";

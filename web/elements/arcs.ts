@@ -249,7 +249,7 @@ export class RopewalkArcs extends Picture {
     const { arcs, rest, restWeight } = this.arcs(layout, q);
     const ownAt = middleOf(layout, q);
     const digits = layout.n < manyTokens ? 2 : 3;
-    const labels = layout.narrow ? [] : valueLabels(layout, arcs, k, ownAt);
+    const labels = layout.narrow ? [] : valueLabels(layout, arcs, k, ownAt, this.causal);
     const drawn = new Set(arcs.map((arc) => arc.key));
     // Among many tokens attention is spread thinner, and the same weight counts for more.
     const thick = Math.sqrt(Math.max(1, layout.n / 24));
@@ -508,11 +508,18 @@ function sideways({ from, to, rise }: Arc, base: number): string {
 }
 
 /** Values beside the strongest arcs, at their tops or, where these are taken or out of view, further along. */
-function valueLabels(layout: Layout, arcs: readonly Arc[], key: number, from: number): ValueLabel[] {
+function valueLabels(
+  layout: Layout,
+  arcs: readonly Arc[],
+  key: number,
+  from: number,
+  causal: boolean,
+): ValueLabel[] {
   const strongest = [...arcs].sort((a, b) => b.weight - a.weight).slice(0, labelled);
   const chosen = arcs.find((arc) => arc.key === key);
   if (chosen !== undefined && !strongest.includes(chosen)) strongest.splice(-1, 1, chosen);
   const labels: ValueLabel[] = [];
+  const scrolls = layout.extent > layout.window;
   for (const arc of strongest) {
     for (const t of [0.5, 0.4, 0.6, 0.3, 0.7, 0.22]) {
       const along = (arc.to - arc.from) * t * t * (3 - 2 * t);
@@ -520,7 +527,7 @@ function valueLabels(layout: Layout, arcs: readonly Arc[], key: number, from: nu
       const short = Math.abs(along) < figureWidth / 2 + 8;
       const x = short ? from + Math.sign(along) * (figureWidth / 2 + 8) : from + along;
       const y = layout.rise - 4 * arc.rise * t * (1 - t) - (short ? 6 : 0);
-      if (Math.abs(x - from) > layout.window * 0.6) continue;
+      if (scrolls && Math.abs(x - from) > layout.window * (causal ? 0.7 : 0.45)) continue;
       if (labels.some((label) => Math.abs(label.x - x) < figureWidth && Math.abs(label.y - y) < 15)) continue;
       labels.push({ key: arc.key, weight: arc.weight, x, y });
       break;

@@ -175,10 +175,7 @@ export class RopewalkInstrument extends LitElement {
           .selection=${selection}
           .rope=${results.rope}
         ></ropewalk-rope>
-        <div class="row far" role="radiogroup" aria-label="Positions seen from further off">
-          <span class="name">From further off, positions</span>
-          ${this.#radios("farLength", farLengths, this.farLength, (value) => value.toLocaleString("en"))}
-        </div>
+        ${this.encoding === "none" ? nothing : this.#renderFar()}
       </section>
 
       <section class="panel">
@@ -226,6 +223,15 @@ export class RopewalkInstrument extends LitElement {
           }
         </p>
       </section>
+    `;
+  }
+
+  #renderFar() {
+    return html`
+      <div class="row far" role="radiogroup" aria-label="Positions seen from further off">
+        <span class="name">From further off, positions</span>
+        ${this.#radios("farLength", farLengths, this.farLength, (value) => value.toLocaleString("en"))}
+      </div>
     `;
   }
 

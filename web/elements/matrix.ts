@@ -15,6 +15,12 @@ const largestSide = 768;
 const gridFrom = 8;
 const legendWidth = 168;
 const ticks = 4;
+/** Room for what is read off beside the picture, the gap included; it stands there where cells stay this large. */
+const besideWidth = 226;
+const besideFrom = 32;
+/** How close labels stand: of rows, and of columns where they are slanted. */
+const rowPitch = 15;
+const slantedPitch = 18;
 /** Steps of ink; step 0 is the faint tile of a weight of zero. */
 const inkSteps = 256;
 const faintest = 0.035;
@@ -367,11 +373,11 @@ export class RopewalkMatrix extends Picture {
     const { n, cell, side, left, top, band, narrow } = layout;
     const hover = this.hover;
     const at = (i: number) => band(i) ?? 0;
-    const rows: Label[] = placed(n, layout.everyRow, 15 / cell, chosen.query, hover?.query);
+    const rows: Label[] = placed(n, layout.everyRow, rowPitch / cell, chosen.query, hover?.query);
     const columns: Label[] = placed(
       n,
       layout.everyColumn,
-      (layout.slanted ? 20 : 24) / cell,
+      (layout.slanted ? slantedPitch : 24) / cell,
       chosen.key,
       hover?.key,
     );
@@ -659,17 +665,23 @@ function layOut(element: Element, tokens: readonly string[], width: number): Lay
     const labels = tokens.map((token) => fitted(tokenLabel(token), longest, measure));
     const widest = Math.max(...labels.map(measure));
     const left = Math.ceil(widest) + 10;
-    const room = Math.min(largestSide, width - left - 3);
-    const cell = Math.max(pixel, Math.min(largestCell, Math.floor(room / n / pixel + 1e-6) * pixel));
-    return { labels, widest, left, cell };
+    const cellIn = (room: number) =>
+      Math.max(
+        pixel,
+        Math.min(largestCell, Math.floor(Math.min(largestSide, room) / n / pixel + 1e-6) * pixel),
+      );
+    const largest = cellIn(width - left - 3);
+    const leaving = cellIn(width - left - 3 - besideWidth);
+    const beside = leaving >= besideFrom || width - left - 3 - n * largest >= besideWidth;
+    return { labels, widest, left, cell: beside ? leaving : largest, beside };
   };
   let fits = fitting(most);
   if (fits.cell < gridFrom) {
     // A pixel more per cell is worth some letters of the labels.
     const shorter = width - 3 - n * (fits.cell + pixel) - 11;
-    if (shorter >= 48 && shorter < most) fits = fitting(shorter);
+    if (shorter >= 28 && shorter < most) fits = fitting(shorter);
   }
-  const { labels, widest, left, cell } = fits;
+  const { labels, widest, left, cell, beside } = fits;
   const side = cell * n;
   const slanted = widest + 6 > cell;
   const top = slanted ? Math.ceil(widest * Math.SQRT1_2) + 20 : 26;
@@ -681,12 +693,12 @@ function layOut(element: Element, tokens: readonly string[], width: number): Lay
     top,
     cell,
     side,
-    everyRow: Math.ceil(15 / cell),
-    everyColumn: Math.ceil((slanted ? 20 : 1) / cell),
+    everyRow: Math.ceil(rowPitch / cell),
+    everyColumn: Math.ceil((slanted ? slantedPitch : 1) / cell),
     slanted,
     labels,
     band: scaleBand<number>().domain(Array.from(tokens.keys())).range([0, side]),
-    beside: width - left - side - 3 >= 32 + legendWidth + 16,
+    beside,
   };
 }
 

@@ -1,7 +1,7 @@
-import type { F32Buffer, RopeLayout, Ropewalk } from "ropewalk";
+import type { F32Buffer, Positions, RopeLayout, Ropewalk } from "ropewalk";
 import type { Polar } from "./dials.js";
 import type { Selection } from "./picture.js";
-import type { RopePicture } from "./rope.js";
+import type { RopePicture, Strip } from "./rope.js";
 import { tokenId } from "./tokens.js";
 import type { Vectors } from "./vectors.js";
 
@@ -62,6 +62,8 @@ interface Content {
 const queryStream = 0;
 const keyStream = 1;
 
+/** Columns of the near strip: several for a token, as long as there are not too many of them. */
+const nearColumns = 512;
 const samplesPerToken = 8;
 const farColumns = 1024;
 /** Bit planes that are drawn: all that positions up to a hundred thousand reach. */
@@ -77,6 +79,7 @@ export class Pipeline {
   readonly #done = new Map<string, string>();
   readonly #identities = new WeakMap<object, number>();
   #objects = 0;
+  #far: Strip | undefined;
 
   constructor(engine: Ropewalk) {
     this.#engine = engine;
@@ -221,22 +224,22 @@ export class Pipeline {
         columns,
         strands: rotaryDim / 2,
       });
-      const step = 1 / samplesPerToken;
+      const samples = Math.max(1, Math.min(samplesPerToken, Math.floor(nearColumns / n)));
+      const step = 1 / samples;
       return {
         kind: "angle",
         // A token's box is centred on its position.
-        near: strip(positionOffset - 0.5 + step / 2, step, n * samplesPerToken),
-        far: strip(0, farLength / farColumns, farColumns),
+        near: strip(positionOffset - 0.5 + step / 2, step, n * samples),
+        far: this.#farStrip([encoding, rotaryDim, base, farLength], () =>
+          strip(0, farLength / farColumns, farColumns),
+        ),
         farLength,
         wavelengths: invFreq.map((frequency) => (2 * Math.PI) / frequency),
       };
     }
     const far = Int32Array.from({ length: farColumns }, (_, c) => Math.floor((c * farLength) / farColumns));
     if (encoding === "binary") {
-      const strip = (
-        positions: { positionIds: Int32Array } | { seqLen: number; positionOffset: number },
-        columns: number,
-      ) => ({
+      const strip = (positions: Positions, columns: number) => ({
         values: this.#engine.binaryEncoding({ ...positions, dim: bitPlanes }),
         columns,
         strands: bitPlanes,
@@ -244,7 +247,12 @@ export class Pipeline {
       return {
         kind: "level",
         near: strip({ seqLen: n, positionOffset }, n),
-        far: strip({ positionIds: far }, farColumns),
+        far: this.#farStrip([encoding, farLength], () => {
+          const { values, ...shape } = strip({ positionIds: far }, farColumns);
+          // Planes that flip within a column show as the grey that they blur to.
+          const blurred = (i: number) => 2 ** (i % bitPlanes) < farLength / farColumns;
+          return { values: values.map((value, i) => (blurred(i) ? 0.5 : value)), ...shape };
+        }),
         farLength,
         labels: {
           first: "bit 0 on top: flips at every position",
@@ -252,20 +260,30 @@ export class Pipeline {
         },
       };
     }
-    const near = this.#engine.integerEncoding({ seqLen: n, positionOffset, dim: 1 });
-    const ramp = this.#engine.integerEncoding({ positionIds: far, dim: 1 });
-    // Drawn against the end of what the slider reaches near, and against its own end far off.
-    const last = Math.max(1, positionOffset + n - 1);
+    const ramp = (positions: Positions, columns: number, last: number) => ({
+      values: this.#engine.integerEncoding({ ...positions, dim: 1 }).map((value) => value / last),
+      columns,
+      strands: 1,
+    });
     return {
       kind: "level",
-      near: { values: near.map((value) => value / last), columns: n, strands: 1 },
-      far: { values: ramp.map((value) => value / farLength), columns: farColumns, strands: 1 },
+      // Dark is where the sentence ends, near, and where the strip ends, far off.
+      near: ramp({ seqLen: n, positionOffset }, n, Math.max(1, positionOffset + n - 1)),
+      far: this.#farStrip([encoding, farLength], () => ramp({ positionIds: far }, farColumns, farLength)),
       farLength,
       labels: {
         first: `every component is the position: ${positionOffset.toLocaleString("en")}`,
         last: `to ${(positionOffset + n - 1).toLocaleString("en")}`,
       },
     };
+  }
+
+  /** The strip from further off: the same object for as long as it does not change, so that nobody draws it anew. */
+  #farStrip(inputs: unknown, make: () => Strip): Strip {
+    this.#once("far", inputs, () => {
+      this.#far = make();
+    });
+    return this.#far as Strip;
   }
 
   #sum(parts: Float32Array): number {

@@ -1,5 +1,6 @@
 import { css, html, nothing, type PropertyValues, svg } from "lit";
 import { property, query, state } from "lit/decorators.js";
+import { guard } from "lit/directives/guard.js";
 import { fixed, Picture, type Selection, tokenLabel } from "./picture.js";
 import { angleAt, type Inks, paintAngles, paintLevels, type Strip, type View } from "./strip.js";
 import { angleColor, inks, theme } from "./theme.js";
@@ -268,12 +269,12 @@ export class RopewalkRope extends Picture {
 
   readonly #near = new Surface();
   readonly #far = new Surface();
+  #drawnFar: { far?: Strip; width?: number; inks?: Inks; canvas?: HTMLCanvasElement } = {};
   /** Width of a token's box, and whether all of them together are wider than the picture. */
   #box = 0;
   #scrolls = false;
   /** What of the near strip is on its canvas, in CSS pixels: more than is seen, so that a swipe has it at once. */
   #drawn = { from: 0, to: 0 };
-  #settled = false;
   /** Asked for once, as asking lays the page out. */
   #inks: Inks | undefined;
   #scrolled = 0;
@@ -320,7 +321,9 @@ export class RopewalkRope extends Picture {
             @keydown=${this.#onKey}
             @focusin=${this.#onFocus}
           >
-            ${tokens.map((token, i) => this.#renderToken(token, i))}
+            ${guard([tokens, this.selection.query, this.selection.key, this.cursor], () =>
+              tokens.map((token, i) => this.#renderToken(token, i)),
+            )}
           </div>
           <div
             class="strip"
@@ -378,9 +381,9 @@ export class RopewalkRope extends Picture {
       }
       const value = rope.near.values[Math.floor(column) * rope.near.strands + probe.strand] ?? 0;
       const at = grouped.format(this.positionOffset + Math.round(probe.position));
-      return html`<span class="probe">${
-        rope.near.strands === 1 ? "" : `bit ${probe.strand} `
-      }at position ${at}: ${rope.near.strands === 1 ? at : fixed(value, 0)}</span>`;
+      const words =
+        rope.near.strands === 1 ? `position ${at}` : `bit ${probe.strand} of ${at}: ${fixed(value, 0)}`;
+      return html`<span class="probe">${words}</span>`;
     }
     if (rope.kind !== "angle") {
       const words = rope.near.strands > 1 ? "faint is 0, strong is 1" : "height and ink are the position";
@@ -444,7 +447,8 @@ export class RopewalkRope extends Picture {
     set(queryBox ?? null, "--at", `${selection.query}`);
     set(keyBox ?? null, "--at", `${selection.key}`);
     keyBox?.classList.toggle("same", selection.key === selection.query);
-    if (changed.has("selection") || changed.has("tokens") || changed.has("width")) this.#reveal();
+    const laidOut = changed.has("tokens") || changed.has("width");
+    if (laidOut || changed.has("selection")) this.#reveal(laidOut);
     // The pointer, the cursor and the selection are no part of what the canvases show.
     const untouched = ["selection", "cursor", "probe", "positionOffset"];
     if (changed.size === 0 || changed.has("width")) this.#inks = undefined;
@@ -495,15 +499,13 @@ export class RopewalkRope extends Picture {
   }
 
   /** Have the selected query in view. */
-  #reveal(): void {
+  #reveal(atOnce: boolean): void {
     const { scroller } = this;
-    const first = !this.#settled;
-    this.#settled = true;
     if (!this.#scrolls) return;
     const left = this.selection.query * this.#box;
     const seen = scroller.scrollLeft;
     if (left >= seen && left + this.#box <= seen + this.width) return;
-    const still = first || matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const still = atOnce || matchMedia("(prefers-reduced-motion: reduce)").matches;
     scroller.scrollTo({
       left: left - (this.width - this.#box) / 2,
       behavior: still ? "instant" : "smooth",
@@ -520,7 +522,7 @@ export class RopewalkRope extends Picture {
     const { rope, nearCanvas } = this;
     if (nearCanvas === null || rope === undefined || rope.kind === "none") return;
     const whole = this.#box * this.tokens.length;
-    const width = this.#scrolls ? Math.min(whole, Math.round(this.width * 1.6)) : this.width;
+    const width = this.#scrolls ? Math.min(whole, Math.round(this.width * 1.4)) : this.width;
     const seen = this.#scrolls ? this.#scrolled : 0;
     const from = Math.round(Math.max(0, Math.min(whole - width, seen - (width - this.width) / 2)));
     this.#drawn = { from, to: from + width };
@@ -546,12 +548,18 @@ export class RopewalkRope extends Picture {
     const { rope, farCanvas } = this;
     if (farCanvas === null || rope === undefined || rope.kind === "none") return;
     const { far, farLength } = rope;
+    const inks = this.#inksOf(farCanvas);
+    // While the sentence moves, the strip from further off stays as it is.
+    const drawn = this.#drawnFar;
+    if (drawn.far === far && drawn.width === this.width && drawn.inks === inks && drawn.canvas === farCanvas)
+      return;
+    this.#drawnFar = { far, width: this.width, inks, canvas: farCanvas };
     const view = this.#far.begin(farCanvas, this.width, farHeight, 0, far.columns);
     if (rope.kind === "level") {
-      paintLevels(view, far, this.#inksOf(farCanvas), false);
+      paintLevels(view, far, inks, false);
     } else {
       const perPosition = far.columns / farLength;
-      paintAngles(view, far, this.#inksOf(farCanvas), (s) => (rope.wavelengths[s] ?? Infinity) * perPosition);
+      paintAngles(view, far, inks, (s) => (rope.wavelengths[s] ?? Infinity) * perPosition);
     }
     this.#far.end();
   }
@@ -560,7 +568,7 @@ export class RopewalkRope extends Picture {
     const seen = this.scroller.scrollLeft;
     this.#scrolled = seen;
     const whole = this.#box * this.tokens.length;
-    const margin = this.width / 8;
+    const margin = this.width / 16;
     const { from, to } = this.#drawn;
     if ((from > 0 && seen - margin < from) || (to < whole && seen + this.width + margin > to))
       this.#drawNear();
@@ -646,7 +654,7 @@ export class RopewalkRope extends Picture {
 class Surface {
   #canvas: HTMLCanvasElement | undefined;
   #image: ImageData | undefined;
-  #pixels = new Uint32Array();
+  #pixels = new Int32Array();
 
   /** Make the canvas so many CSS pixels large, at the resolution of the device. */
   begin(canvas: HTMLCanvasElement, cssWidth: number, cssHeight: number, from: number, to: number): View {
@@ -661,7 +669,7 @@ class Surface {
     }
     if (this.#image === undefined || this.#image.width !== width || this.#image.height !== height) {
       this.#image = new ImageData(width, height);
-      this.#pixels = new Uint32Array(this.#image.data.buffer);
+      this.#pixels = new Int32Array(this.#image.data.buffer);
     }
     this.#canvas = canvas;
     return { pixels: this.#pixels, width, height, from, to, ratio };

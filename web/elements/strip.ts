@@ -9,7 +9,8 @@ export interface Strip {
 
 /** Pixels to draw on, and which part of a strip they show, in columns: the whole of it is from 0 to `columns`. */
 export interface View {
-  pixels: Uint32Array;
+  /** In the byte order of ImageData; signed, as bits are put together in numbers of 32 bits with a sign. */
+  pixels: Int32Array;
   width: number;
   height: number;
   from: number;
@@ -39,7 +40,7 @@ export function paintAngles(
 ): void {
   const { pixels, width, height, ratio } = view;
   const { values, columns, strands } = strip;
-  const table = anglePixels(inks.lightness);
+  const table = new Int32Array(anglePixels(inks.lightness).buffer);
   const grey = greyOf(table);
   const line = pixel(darker(inks));
   const lined = height / strands >= least.strand * ratio;
@@ -84,7 +85,7 @@ export function paintAngles(
 }
 
 function helix(
-  pixels: Uint32Array,
+  pixels: Int32Array,
   width: number,
   top: number,
   bottom: number,
@@ -93,6 +94,8 @@ function helix(
   ratio: number,
 ): void {
   const half = Math.min(0.75 * ratio, (bottom - top) / 14 + 0.2 * ratio);
+  // In a thin band, a strand as bold as elsewhere would leave little of the hue.
+  const bold = 256 * Math.min(1, (bottom - top) / (11 * ratio));
   const middle = (top + bottom) / 2;
   const rise = (bottom - top) / 2 - half - 0.5 * ratio;
   for (let x = 0; x < width; ++x) {
@@ -100,7 +103,7 @@ function helix(
     const y = middle - rise * (sines[step] as number);
     // 1 where the strand comes towards the eye (angle 0), faint where it runs behind the rope.
     const front = 0.5 + 0.5 * (sines[(step + quarter) & (angleSteps - 1)] as number);
-    const opacity = 256 * (0.14 + 0.6 * front);
+    const opacity = bold * (0.12 + 0.56 * front);
     const reach = half * (0.75 + 0.4 * front) + 0.5;
     const end = Math.min(bottom, Math.ceil(y + reach));
     for (let py = Math.max(top, Math.floor(y - reach)); py < end; ++py) {
@@ -170,29 +173,29 @@ function darker({ ink, paper }: Inks): Rgb {
 }
 
 function pixel([r, g, b]: Rgb): number {
-  return ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
+  return (255 << 24) | (b << 16) | (g << 8) | r;
 }
 
 /** `from` with 0…256 parts of `to`; opaque. */
 function mix(from: number, to: number, parts: number): number {
   const rest = 256 - parts;
-  const redBlue = (((from & 0xff00ff) * rest + (to & 0xff00ff) * parts) >>> 8) & 0xff00ff;
-  const green = (((from & 0xff00) * rest + (to & 0xff00) * parts) >>> 8) & 0xff00;
-  return (0xff000000 | redBlue | green) >>> 0;
+  const redBlue = (Math.imul(from & 0xff00ff, rest) + Math.imul(to & 0xff00ff, parts)) >>> 8;
+  const green = (Math.imul(from & 0xff00, rest) + Math.imul(to & 0xff00, parts)) >>> 8;
+  return 0xff000000 | (redBlue & 0xff00ff) | (green & 0xff00);
 }
 
 /** The mean of all hues. */
-function greyOf(table: Uint32Array): number {
+function greyOf(table: Int32Array): number {
   let sum = 0;
   for (const color of table) sum += (color & 255) + ((color >> 8) & 255) + ((color >> 16) & 255);
   const mean = Math.round(sum / (3 * table.length));
   return pixel([mean, mean, mean]);
 }
 
-function tonesOf({ ink, paper }: Inks): Uint32Array {
+function tonesOf({ ink, paper }: Inks): Int32Array {
   const faint = 0.07;
   const strong = 0.82;
-  return Uint32Array.from({ length: 256 }, (_, k) =>
+  return Int32Array.from({ length: 256 }, (_, k) =>
     mix(pixel(paper), pixel(ink), Math.round(256 * (faint + ((strong - faint) * k) / 255))),
   );
 }

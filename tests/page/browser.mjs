@@ -11,7 +11,7 @@ const flags = [
   "--disable-sync",
 ];
 
-/** Chromium as the test runner found it. */
+/** The Chromium that $CHROMIUM names. */
 export function launch() {
   return chromium.launch({ executablePath: process.env.CHROMIUM ?? "chromium", args: flags });
 }
@@ -22,7 +22,7 @@ export async function serve() {
     preview: { port: 0, strictPort: false, host: "127.0.0.1" },
     logLevel: "error",
   });
-  const [url] = server.resolvedUrls?.local ?? [];
+  const url = server.resolvedUrls?.local[0];
   if (url === undefined) throw new Error("The page is not served: build it first.");
   return { url, close: () => server.close() };
 }

@@ -1,0 +1,20 @@
+// `npm run picture`: build the page and take the README's picture of it, in light, under rotary positions.
+import { PROJECT } from "../../cpp/toolchain/places.mjs";
+import { buildPage, buildWasm, installPackages } from "../../web/build.mjs";
+import { ensureChromium } from "./chromium.mjs";
+
+process.env.CHROMIUM = await ensureChromium();
+await installPackages();
+await buildWasm();
+await buildPage();
+
+const { launch, serve } = await import("./browser.mjs");
+const [browser, server] = await Promise.all([launch(), serve()]);
+const page = await browser.newPage({ viewport: { width: 1440, height: 1180 }, colorScheme: "light" });
+await page.goto(server.url);
+await page.locator("#offset").fill("47");
+await page.locator("#offset").blur();
+await page.evaluate(() => document.fonts.ready);
+await page.screenshot({ path: `${PROJECT}/web/page/picture.png` });
+await browser.close();
+await server.close();
