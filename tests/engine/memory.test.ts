@@ -1,0 +1,142 @@
+// What is done again takes no more memory than the first time, however it ends.
+import { loadRopewalk, type Ropewalk, RopewalkError } from "ropewalk";
+import { describe, expect, test } from "vitest";
+import { type AnyBuffer, type Call, calls, inBuffers, invoke, memoryOf, numbersOf } from "./calls.ts";
+
+const times = 2_000;
+
+/** How far the heap reaches, to the byte: where a buffer comes to stand that fits into no gap. */
+function reach(engine: Ropewalk): number {
+  const last = engine.f32(2 ** 18);
+  const end = last.view.byteOffset;
+  last.delete();
+  return end;
+}
+
+const engine = await loadRopewalk();
+const own: AnyBuffer = engine.f32(1);
+const warm = (call: Call) => numbersOf(invoke(engine, call, call.good));
+for (const call of calls) warm(call);
+
+function stays(work: () => void): void {
+  work();
+  const before = { memory: memoryOf(own), reach: reach(engine) };
+  for (let i = 0; i < times; i++) work();
+  expect({ memory: memoryOf(own), reach: reach(engine) }).toEqual(before);
+}
+
+describe(`${times} times over, the memory stays as it is`, () => {
+  test.each(calls)("$title, with arrays", (call) => {
+    const expected = warm(call);
+    stays(() => invoke(engine, call, call.good));
+    expect(warm(call)).toEqual(expected);
+  });
+
+  test.each(calls)("$title, with buffers", (call) => {
+    const { options, free } = inBuffers(engine, call);
+    stays(() => invoke(engine, call, options));
+    free();
+  });
+
+  test.each(calls)("$title, refused", (call) => {
+    const expected = warm(call);
+    const { options, free } = inBuffers(engine, call);
+    const names = Object.keys(call.arguments);
+    let next = 0;
+    stays(() => {
+      const wrong = { [names[next++ % names.length] as string]: Number.NaN };
+      for (const base of [call.good, options]) {
+        expect(() => invoke(engine, call, { ...base, ...wrong })).toThrow(RopewalkError);
+      }
+    });
+    free();
+    expect(warm(call)).toEqual(expected);
+  });
+
+  test("buffers, made and given back", () => {
+    stays(() => {
+      for (const buffer of [engine.f32(100), engine.f64(new Float64Array(7)), engine.i32(3)]) buffer.delete();
+    });
+  });
+
+  test("memory that cannot be had", () => {
+    stays(() => {
+      expect(() => engine.f32(2 ** 30)).toThrow(RopewalkError);
+      expect(() => engine.ropeInvFreq({ rotaryDim: 2 ** 30 })).toThrow(RopewalkError);
+    });
+  });
+});
+
+describe("where the memory cannot be had", () => {
+  test("for attention's scratch, none is taken for its tensors either", () => {
+    const before = { memory: memoryOf(own), reach: reach(engine) };
+    const kvLen = 2 ** 27;
+    const key = new Float32Array(kvLen);
+    let error: unknown;
+    try {
+      engine.attention({
+        query: new Float32Array(1),
+        key,
+        value: key,
+        qLen: 1,
+        kvLen,
+        nHeads: 1,
+        headDim: 1,
+      });
+    } catch (caught) {
+      error = caught;
+    }
+    expect(error).toMatchObject({ name: "RopewalkError", code: "out_of_memory" });
+    expect({ memory: memoryOf(own), reach: reach(engine) }).toEqual(before);
+  });
+
+  test("for a run of positions, none is taken for it in JavaScript either", () => {
+    const before = { memory: memoryOf(own), outside: process.memoryUsage().arrayBuffers };
+    const most = () => process.memoryUsage().arrayBuffers - before.outside;
+    const started = performance.now();
+    expect(() => engine.integerEncoding({ seqLen: 2 ** 30, dim: 1 })).toThrow(
+      expect.objectContaining({ name: "RopewalkError", code: "out_of_memory" }),
+    );
+    expect(memoryOf(own)).toBe(before.memory);
+    expect(most()).toBeLessThan(2 ** 30);
+    // A thousand million positions take seconds to write down; to refuse them takes none.
+    expect(performance.now() - started).toBeLessThan(1000);
+  });
+});
+
+/** The module itself, without the engine's checks before it: what the package does not export. */
+async function rawModule() {
+  const glue = new URL("../../dist/engine/generated/ropewalk.mjs", import.meta.url).href;
+  const { readFile } = await import("node:fs/promises");
+  const wasmBinary = await readFile(new URL("../../dist/engine/generated/ropewalk.wasm", import.meta.url));
+  const { default: createModule } = await import(/* @vite-ignore */ glue);
+  // biome-ignore lint/suspicious/noExplicitAny: the built module's types are not there when this is checked
+  return (await createModule({ wasmBinary })) as any;
+}
+
+describe("the module behind the engine", () => {
+  test("checks shapes again, and keeps nothing of 20,000 refusals: no handle, no stack, no heap", async () => {
+    const module = await rawModule();
+    const [x, weight, out] = [6, 8, 12].map((length) => module.F32Buffer.allocate(length));
+    x.view().set([1, 2, 3, 4, 5, 6]);
+    weight.view().set([1, 0, 0, 1, 1, 1, 2, 2]);
+    const good = () => {
+      out.view().fill(777);
+      expect(module.linear(x, weight, 3, 2, 4, out)).toBeUndefined();
+      expect(Array.from(out.view())).toEqual([1, 2, 3, 6, 3, 4, 7, 14, 5, 6, 11, 22]);
+    };
+    good();
+    const handles = module.count_emval_handles();
+    const bytes = x.view().buffer.byteLength;
+    out.view().fill(777);
+    // 64 KiB of stack: four bytes kept by each of them would have run over it.
+    for (let i = 0; i < 20_000; i++) {
+      const failure = module.linear(x, weight, 3, 2, i % 2 === 0 ? 5 : 2 ** 31, out);
+      if (i < 4) expect(failure).toMatchObject({ code: "bad_shape", argument: "weight" });
+    }
+    expect(Array.from(out.view())).toEqual(new Array(12).fill(777));
+    expect(module.count_emval_handles()).toBe(handles);
+    expect(x.view().buffer.byteLength).toBe(bytes);
+    good();
+  });
+});

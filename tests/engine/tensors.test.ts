@@ -1,0 +1,286 @@
+// How tensors go in and results come out: arrays are copied, buffers are used where they are.
+import { createContext, runInContext } from "node:vm";
+import { type F32Buffer, loadRopewalk, type Ropewalk } from "ropewalk";
+import { describe, expect, test } from "vitest";
+import { type Call, calls, inBuffers, invoke, kindOf, numbersOf, type TypedArray } from "./calls.ts";
+import * as plain from "./plain.ts";
+
+const engine = await loadRopewalk();
+const own = engine.f32(1);
+
+const arraysOf = (result: unknown): TypedArray[] =>
+  typeof result === "number"
+    ? []
+    : kindOf(result) !== undefined
+      ? [result as TypedArray]
+      : Object.values(result as Record<string, TypedArray>);
+
+const copiesOf = (options: Record<string, unknown>) =>
+  Object.fromEntries(
+    Object.entries(options).map(([name, value]) => [
+      name,
+      kindOf(value) === undefined ? value : (value as TypedArray).slice(),
+    ]),
+  );
+
+/** The numbers of a call in which some tensors are buffers: from them where they were written, else from the result. */
+function numbersWhere(from: Ropewalk, call: Call, isBuffer: (argument: string) => boolean) {
+  const { options, buffers, free } = inBuffers(from, call);
+  const mixed = Object.fromEntries(
+    Object.entries({ ...options }).flatMap(([name, value]) =>
+      !(name in buffers) || isBuffer(name)
+        ? [[name, value]]
+        : name in call.good
+          ? [[name, call.good[name]]]
+          : [],
+    ),
+  );
+  const result = invoke(from, call, mixed);
+  const numbers: Record<string, number[]> = {};
+  const only = ["out", "x", "result"];
+  const named = (name: string) => (only.includes(name) ? "result" : name);
+  if (result !== undefined) {
+    for (const [name, values] of Object.entries(numbersOf(result))) numbers[named(name)] = values;
+  }
+  for (const name of [...Object.keys(call.outs), ...(call.changed === undefined ? [] : [call.changed])]) {
+    const buffer = buffers[name];
+    if (buffer !== undefined && isBuffer(name)) numbers[named(name)] = Array.from(buffer.view);
+  }
+  // What is only read is as it was.
+  for (const [name, value] of Object.entries(call.good)) {
+    const buffer = buffers[name];
+    if (buffer !== undefined && kindOf(value) !== undefined && name !== call.changed)
+      expect(buffer.view, name).toEqual(value);
+  }
+  free();
+  return numbers;
+}
+
+describe.each(calls)("$title", (call) => {
+  test("leaves the arrays that it is given as they are", () => {
+    const before = copiesOf(call.good);
+    invoke(engine, call, call.good);
+    expect(call.good).toEqual(before);
+  });
+
+  test("answers with arrays of the caller's own", () => {
+    const first = invoke(engine, call, call.good);
+    const kept = numbersOf(first);
+    for (const array of arraysOf(first)) {
+      expect(array.buffer).not.toBe(own.view.buffer);
+      // Nothing hangs on to more memory than the numbers take.
+      expect([array.byteOffset, array.buffer.byteLength]).toEqual([0, array.byteLength]);
+    }
+    // The same call on other numbers does not change them, nor does writing to them change the next result.
+    const zeros = Object.fromEntries(
+      Object.entries(copiesOf(call.good)).map(([name, value]) => [
+        name,
+        kindOf(value) === undefined ? value : (value as TypedArray).fill(0),
+      ]),
+    );
+    invoke(engine, call, zeros);
+    expect(numbersOf(first)).toEqual(kept);
+    for (const array of arraysOf(first)) array.fill(9);
+    expect(numbersOf(invoke(engine, call, call.good))).toEqual(kept);
+  });
+
+  test("has the same numbers with arrays, buffers, and any mixture of them", () => {
+    const tensors = Object.keys(inBuffers(engine, call).buffers);
+    const expected = numbersWhere(engine, call, () => false);
+    expect(Object.values(expected).every((numbers) => numbers.length > 0 && !numbers.includes(777))).toBe(
+      true,
+    );
+    for (let mixture = 1; mixture < 2 ** tensors.length; mixture++) {
+      const isBuffer = (name: string) => ((mixture >> tensors.indexOf(name)) & 1) === 1;
+      const where = tensors.filter(isBuffer).join(", ");
+      expect(numbersWhere(engine, call, isBuffer), `in buffers: ${where}`).toEqual(expected);
+    }
+  });
+
+  test("gives nothing back of what went into buffers", () => {
+    const { options, buffers, free } = inBuffers(engine, call);
+    const result = invoke(engine, call, options);
+    const wanted = Object.keys(call.outs).length > 0 || call.changed !== undefined;
+    if (wanted) expect(result === undefined ? [] : Object.keys(result as object)).toEqual([]);
+    else expect(result).toBeDefined();
+    for (const [name, buffer] of Object.entries(buffers))
+      expect(buffer.length, name).toBe(buffer.view.length);
+    free();
+  });
+
+  test("takes arrays that lie in the middle of others, shared ones, and another realm's", () => {
+    const expected = numbersOf(invoke(engine, call, call.good));
+    const realm = createContext({});
+    const moved = (move: (array: TypedArray) => unknown) =>
+      Object.fromEntries(
+        Object.entries(call.good).map(([name, value]) => [
+          name,
+          kindOf(value) === undefined ? value : move(value as TypedArray),
+        ]),
+      );
+    const inTheMiddle = moved((array) => {
+      const Same = array.constructor as Float32ArrayConstructor;
+      const wide = new Same(array.length + 7).fill(5);
+      wide.set(array, 3);
+      return wide.subarray(3, 3 + array.length);
+    });
+    expect(numbersOf(invoke(engine, call, inTheMiddle))).toEqual(expected);
+    const shared = moved((array) => {
+      const Same = array.constructor as Float32ArrayConstructor;
+      const copy = new Same(new SharedArrayBuffer(array.byteLength));
+      copy.set(array);
+      return copy;
+    });
+    expect(numbersOf(invoke(engine, call, shared))).toEqual(expected);
+    const foreign = moved((array) => {
+      const copy = runInContext(`new ${array.constructor.name}(${array.length})`, realm) as TypedArray;
+      expect(copy).not.toBeInstanceOf(array.constructor);
+      copy.set(array);
+      return copy;
+    });
+    expect(numbersOf(invoke(engine, call, foreign))).toEqual(expected);
+  });
+});
+
+test("one array, or one buffer, may stand for several tensors that are only read", () => {
+  const x = plain.noise(24);
+  const shape = { qLen: 4, nHeads: 2, headDim: 3 };
+  const expected = engine.attention({ query: x, key: x.slice(), value: x.slice(), ...shape });
+  expect(engine.attention({ query: x, key: x, value: x, ...shape })).toEqual(expected);
+  const buffer = engine.f32(x);
+  expect(engine.attention({ query: buffer, key: buffer, value: buffer, ...shape })).toEqual(expected);
+  expect(engine.maxAbsDifference({ a: buffer, b: buffer })).toBe(0);
+  buffer.delete();
+});
+
+test("arrays are copied once and buffers not at all", async () => {
+  const fresh = await loadRopewalk();
+  // What is allocated last stands last: how far the heap reaches.
+  const reach = () => {
+    const last = fresh.f32(2 ** 16);
+    const end = last.view.byteOffset;
+    last.delete();
+    return end;
+  };
+  const [rows, inDim, outDim] = [256, 512, 128];
+  const sizes = { rows, inDim, outDim };
+  const [x, weight] = [plain.noise(rows * inDim), plain.noise(outDim * inDim, 2)];
+  const buffers = { x: fresh.f32(x), weight: fresh.f32(weight), out: fresh.f32(rows * outDim) };
+  const before = reach();
+  fresh.linear({ ...sizes, ...buffers });
+  expect(reach()).toBe(before);
+  const result = fresh.linear({ ...sizes, x, weight });
+  const bytes = 4 * (rows * inDim + outDim * inDim + rows * outDim);
+  const taken = reach() - before;
+  expect(taken).toBeGreaterThanOrEqual(bytes);
+  expect(taken).toBeLessThan(1.1 * bytes);
+  expect(buffers.out.view).toEqual(result);
+});
+
+test("a buffer is changed in place, where it was", () => {
+  const cache = engine.buildRopeCache({
+    seqLen: 3,
+    positionOffset: 5,
+    invFreq: engine.ropeInvFreq({ rotaryDim: 4 }),
+  });
+  const options = { ...cache, seqLen: 3, nHeads: 2, headDim: 4, layout: "half" as const };
+  const x = engine.f32(plain.noise(24));
+  const where = x.view.byteOffset;
+  expect(engine.applyRope({ x, ...options })).toBeUndefined();
+  expect(x.view.byteOffset).toBe(where);
+  expect(x.view).toEqual(engine.applyRope({ x: plain.noise(24), ...options }));
+  x.delete();
+});
+
+test("larger and smaller calls may follow one another in any order", async () => {
+  const fresh = await loadRopewalk();
+  for (const size of [3, 100, 1, 64, 7, 200, 2]) {
+    const [x, weight] = [plain.noise(size * size, size), plain.noise(size * size, size + 1)];
+    const out = fresh.linear({ x, weight, rows: size, inDim: size, outDim: size });
+    plain.expectClose(out, plain.linear(x, weight, size, size, size), size * size * 2 ** -24);
+    const shape = { qLen: size, kvLen: size, nHeads: 1, nKvHeads: 1, headDim: 2 };
+    const q = plain.noise(size * 2, size);
+    const attended = fresh.attention({ query: q, key: q, value: q, ...shape });
+    plain.expectClose(attended.out, plain.attention(q, q, q, shape).out, 2 ** -18);
+  }
+});
+
+describe("a view of a buffer, given as an array,", () => {
+  const length = 3 * 2 ** 20;
+
+  test("is copied like any other, even if the call makes the memory grow", async () => {
+    const fresh = await loadRopewalk();
+    const big = fresh.f32(length);
+    big.view.fill(1);
+    const before = big.view.buffer.byteLength;
+    expect(fresh.rowNorms({ x: big.view, rows: 3, dim: 2 ** 20 })).toEqual(
+      new Float32Array([1024, 1024, 1024]),
+    );
+    // Else nothing has been tried here.
+    expect(big.view.buffer.byteLength).toBeGreaterThan(before);
+  });
+
+  test("can be what a new buffer is made of", async () => {
+    const fresh = await loadRopewalk();
+    const big = fresh.f32(length);
+    big.view.fill(7);
+    const before = big.view.buffer.byteLength;
+    const copy = fresh.f32(big.view);
+    expect(copy.view.every((value) => value === 7)).toBe(true);
+    expect(copy.view.byteOffset).not.toBe(big.view.byteOffset);
+    expect(big.view.buffer.byteLength).toBeGreaterThan(before);
+  });
+
+  test("and a part of one too", () => {
+    const buffer = engine.f32(new Float32Array([9, 3, 4, 9]));
+    expect(engine.rowNorms({ x: buffer.view.subarray(1, 3), rows: 1, dim: 2 })[0]).toBe(5);
+    buffer.delete();
+  });
+});
+
+test("from tokens to attention in buffers alone is the same as with arrays", () => {
+  const [seqLen, dim, nHeads, headDim] = [5, 12, 2, 6];
+  const tokenIds = new Int32Array([3, 1, 4, 1, 5]);
+  const sizes = { rows: seqLen, inDim: dim, outDim: nHeads * headDim };
+  const heads = { seqLen, nHeads, headDim, layout: "half" as const };
+  const shape = { qLen: seqLen, nHeads, headDim, causal: true };
+
+  const embedding = engine.seededEmbedding({ tokenIds, dim, seed: 1 });
+  const project = (stream: number) =>
+    engine.linear({
+      x: embedding,
+      weight: engine.seededProjection({ seed: 1, stream, outDim: nHeads * headDim, inDim: dim }),
+      ...sizes,
+    });
+  const invFreq = engine.ropeInvFreq({ rotaryDim: headDim });
+  const cache = engine.buildRopeCache({ seqLen, invFreq });
+  const [query, key, value] = [project(0), project(1), project(2)];
+  const expected = engine.attention({
+    query: engine.applyRope({ x: query, ...cache, ...heads }),
+    key: engine.applyRope({ x: key, ...cache, ...heads }),
+    value,
+    ...shape,
+    weights: true,
+  });
+
+  const e = engine.f32(seqLen * dim);
+  const [q, k, v, out] = [expected.out, expected.out, expected.out, expected.out].map(({ length }) =>
+    engine.f32(length),
+  ) as [F32Buffer, F32Buffer, F32Buffer, F32Buffer];
+  const small = { cos: engine.f32((seqLen * headDim) / 2), sin: engine.f32((seqLen * headDim) / 2) };
+  const w = engine.f32(nHeads * headDim * dim);
+  const weights = engine.f32(nHeads * seqLen * seqLen);
+  const frequencies = engine.f64(headDim / 2);
+  engine.seededEmbedding({ tokenIds: engine.i32(tokenIds), dim, seed: 1, out: e });
+  [q, k, v].forEach((into, stream) => {
+    engine.seededProjection({ seed: 1, stream, outDim: nHeads * headDim, inDim: dim, out: w });
+    engine.linear({ x: e, weight: w, ...sizes, out: into });
+  });
+  engine.ropeInvFreq({ rotaryDim: headDim, out: frequencies });
+  engine.buildRopeCache({ seqLen, invFreq: frequencies, ...small });
+  engine.applyRope({ x: q, ...small, ...heads });
+  engine.applyRope({ x: k, ...small, ...heads });
+  engine.attention({ query: q, key: k, value: v, ...shape, out, weights });
+  expect(out.view).toEqual(expected.out);
+  expect(weights.view).toEqual(expected.weights);
+});

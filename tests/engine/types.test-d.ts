@@ -1,0 +1,178 @@
+// What the compiler knows of the engine. Never run: `tsc --noEmit` has it in the sources' types, and types.test.ts in
+// those of the built package.
+
+import {
+  type AttentionOptions,
+  type EncodingOptions,
+  type F32Buffer,
+  type F64Buffer,
+  type I32Buffer,
+  loadRopewalk,
+  type RopeLayout,
+  type Ropewalk,
+  RopewalkError,
+  type RopewalkErrorCode,
+} from "ropewalk";
+import { expectTypeOf } from "vitest";
+
+const engine = await loadRopewalk();
+expectTypeOf(engine).toEqualTypeOf<Ropewalk>();
+declare const f32: F32Buffer;
+declare const f64: F64Buffer;
+declare const i32: I32Buffer;
+const floats = new Float32Array(4);
+const doubles = new Float64Array(2);
+const ids = new Int32Array(2);
+
+// ---- An array without `out`, nothing with it ---------------------------------------------------------------------------
+
+expectTypeOf(engine.integerEncoding({ seqLen: 2, dim: 2 })).toEqualTypeOf<Float32Array>();
+expectTypeOf(engine.integerEncoding({ positionIds: ids, dim: 2 })).toEqualTypeOf<Float32Array>();
+expectTypeOf(engine.integerEncoding({ positionIds: i32, dim: 2, out: f32 })).toEqualTypeOf<void>();
+expectTypeOf(engine.binaryEncoding({ seqLen: 2, positionOffset: 1, dim: 2 })).toEqualTypeOf<Float32Array>();
+expectTypeOf(engine.binaryEncoding({ seqLen: 2, dim: 2, out: f32 })).toEqualTypeOf<void>();
+expectTypeOf(engine.sinusoidalEncoding({ seqLen: 2, dim: 2, base: 10 })).toEqualTypeOf<Float32Array>();
+expectTypeOf(engine.sinusoidalEncoding({ seqLen: 2, dim: 2, out: f32 })).toEqualTypeOf<void>();
+expectTypeOf(engine.ropeInvFreq({ rotaryDim: 4 })).toEqualTypeOf<Float64Array>();
+expectTypeOf(engine.ropeInvFreq({ rotaryDim: 4, out: f64 })).toEqualTypeOf<void>();
+expectTypeOf(engine.buildRopeCache({ seqLen: 2, invFreq: doubles })).toEqualTypeOf<{
+  cos: Float32Array;
+  sin: Float32Array;
+}>();
+expectTypeOf(engine.buildRopeCache({ seqLen: 2, invFreq: f64, cos: f32, sin: f32 })).toEqualTypeOf<void>();
+expectTypeOf(engine.seededEmbedding({ tokenIds: ids, dim: 2, seed: 1 })).toEqualTypeOf<Float32Array>();
+expectTypeOf(engine.seededEmbedding({ tokenIds: i32, dim: 2, seed: 1, out: f32 })).toEqualTypeOf<void>();
+const matrix = { seed: 1, stream: 2, outDim: 2, inDim: 2 };
+expectTypeOf(engine.seededProjection(matrix)).toEqualTypeOf<Float32Array>();
+expectTypeOf(engine.seededProjection({ ...matrix, out: f32 })).toEqualTypeOf<void>();
+const product = { x: floats, weight: floats, rows: 2, inDim: 2, outDim: 2 };
+expectTypeOf(engine.linear(product)).toEqualTypeOf<Float32Array>();
+expectTypeOf(engine.linear({ ...product, weight: f32, out: f32 })).toEqualTypeOf<void>();
+expectTypeOf(engine.rowNorms({ x: floats, rows: 2, dim: 2 })).toEqualTypeOf<Float32Array>();
+expectTypeOf(engine.rowNorms({ x: f32, rows: 2, dim: 2, out: f32 })).toEqualTypeOf<void>();
+expectTypeOf(engine.maxAbsDifference({ a: floats, b: f32 })).toEqualTypeOf<number>();
+const angles = { firstPosition: 0.5, count: 2, invFreq: doubles };
+expectTypeOf(engine.ropeAngles(angles)).toEqualTypeOf<Float32Array>();
+expectTypeOf(engine.ropeAngles({ ...angles, step: 0.5, out: f32 })).toEqualTypeOf<void>();
+const scores = { query: floats, key: floats, layout: "half" as const };
+expectTypeOf(engine.pairScores(scores)).toEqualTypeOf<Float32Array>();
+expectTypeOf(engine.pairScores({ ...scores, softmaxScale: 1, out: f32 })).toEqualTypeOf<void>();
+expectTypeOf(engine.pairPolar({ x: f32, layout: "interleaved" })).toEqualTypeOf<{
+  magnitude: Float32Array;
+  angle: Float32Array;
+}>();
+
+// ---- What is changed in place comes back only if it is an array --------------------------------------------------------
+
+const rotation = { cos: floats, sin: f32, seqLen: 1, nHeads: 1, headDim: 4, layout: "half" as const };
+expectTypeOf(engine.applyRope({ x: floats, ...rotation })).toEqualTypeOf<Float32Array>();
+expectTypeOf(engine.applyRope({ x: f32, ...rotation })).toEqualTypeOf<void>();
+expectTypeOf(engine.addEncoding({ x: floats, encoding: f32, dim: 2 })).toEqualTypeOf<Float32Array>();
+expectTypeOf(engine.addEncoding({ x: f32, encoding: floats, dim: 2 })).toEqualTypeOf<void>();
+
+// ---- Attention's weights, when they are asked for ----------------------------------------------------------------------
+
+const heads: AttentionOptions = { query: floats, key: f32, value: floats, qLen: 2, nHeads: 1, headDim: 2 };
+expectTypeOf(engine.attention(heads)).toEqualTypeOf<{ out: Float32Array }>();
+expectTypeOf(engine.attention({ ...heads, weights: false })).toEqualTypeOf<{ out: Float32Array }>();
+expectTypeOf(engine.attention({ ...heads, weights: true })).toEqualTypeOf<{
+  out: Float32Array;
+  weights: Float32Array;
+}>();
+expectTypeOf(engine.attention({ ...heads, out: f32 })).toEqualTypeOf<void>();
+expectTypeOf(engine.attention({ ...heads, out: f32, weights: f32 })).toEqualTypeOf<void>();
+
+// ---- Options that stand in a variable, where the compiler does not look for surplus names ------------------------------
+
+const encodingInto = { seqLen: 2, dim: 2, out: f32 };
+expectTypeOf(engine.integerEncoding(encodingInto)).toEqualTypeOf<void>();
+expectTypeOf(engine.binaryEncoding(encodingInto)).toEqualTypeOf<void>();
+expectTypeOf(engine.sinusoidalEncoding(encodingInto)).toEqualTypeOf<void>();
+const frequenciesInto = { rotaryDim: 4, out: f64 };
+expectTypeOf(engine.ropeInvFreq(frequenciesInto)).toEqualTypeOf<void>();
+const cacheInto = { seqLen: 2, invFreq: doubles, cos: f32, sin: f32 };
+expectTypeOf(engine.buildRopeCache(cacheInto)).toEqualTypeOf<void>();
+const matrixInto = { ...matrix, out: f32 };
+expectTypeOf(engine.seededProjection(matrixInto)).toEqualTypeOf<void>();
+const productInto = { ...product, out: f32 };
+expectTypeOf(engine.linear(productInto)).toEqualTypeOf<void>();
+const anglesInto = { ...angles, out: f32 };
+expectTypeOf(engine.ropeAngles(anglesInto)).toEqualTypeOf<void>();
+const scoresInto = { ...scores, out: f32 };
+expectTypeOf(engine.pairScores(scoresInto)).toEqualTypeOf<void>();
+const headsInto = { ...heads, out: f32 };
+expectTypeOf(engine.attention(headsInto)).toEqualTypeOf<void>();
+const headsAndWeightsInto = { ...heads, out: f32, weights: f32 };
+expectTypeOf(engine.attention(headsAndWeightsInto)).toEqualTypeOf<void>();
+const either: EncodingOptions = ids.length > 0 ? { positionIds: ids, dim: 2 } : { seqLen: 2, dim: 2 };
+expectTypeOf(engine.integerEncoding(either)).toEqualTypeOf<Float32Array>();
+
+// ---- Buffers and errors ------------------------------------------------------------------------------------------------
+
+expectTypeOf(engine.f32(4)).toEqualTypeOf<F32Buffer>();
+expectTypeOf(engine.f32(floats)).toEqualTypeOf<F32Buffer>();
+expectTypeOf(engine.f64(doubles)).toEqualTypeOf<F64Buffer>();
+expectTypeOf(engine.i32(ids)).toEqualTypeOf<I32Buffer>();
+expectTypeOf(f32.view).toEqualTypeOf<Float32Array>();
+expectTypeOf(f64.view).toEqualTypeOf<Float64Array>();
+expectTypeOf(i32.view).toEqualTypeOf<Int32Array>();
+expectTypeOf(f32).toExtend<Disposable>();
+expectTypeOf<RopeLayout>().toEqualTypeOf<"interleaved" | "half">();
+declare const error: unknown;
+if (error instanceof RopewalkError) {
+  expectTypeOf(error.code).toEqualTypeOf<RopewalkErrorCode>();
+  expectTypeOf(error.argument).toEqualTypeOf<string>();
+  expectTypeOf(error.given).toEqualTypeOf<unknown>();
+  expectTypeOf(error.allowed).toEqualTypeOf<string>();
+}
+void loadRopewalk({ wasmUrl: "x.wasm" });
+void loadRopewalk({ wasmBinary: new Uint8Array(8) });
+
+// ---- What does not compile ---------------------------------------------------------------------------------------------
+
+// @ts-expect-error: no options
+engine.integerEncoding();
+// @ts-expect-error: text for a size
+engine.integerEncoding({ seqLen: "2", dim: 2 });
+// @ts-expect-error: no dim
+engine.integerEncoding({ seqLen: 2 });
+// @ts-expect-error: neither positions nor their number
+engine.integerEncoding({ dim: 2 });
+// @ts-expect-error: an option misspelt
+engine.sinusoidalEncoding({ seqLen: 2, dim: 2, bass: 10 });
+// @ts-expect-error: doubles for ids
+engine.integerEncoding({ positionIds: doubles, dim: 2 });
+// @ts-expect-error: a plain array
+engine.rowNorms({ x: [1, 2], rows: 1, dim: 2 });
+// @ts-expect-error: doubles for floats
+engine.rowNorms({ x: doubles, rows: 1, dim: 2 });
+// @ts-expect-error: a buffer of doubles for one of floats
+engine.rowNorms({ x: f64, rows: 1, dim: 2 });
+// @ts-expect-error: an array for a result
+engine.rowNorms({ x: floats, rows: 1, dim: 2, out: floats });
+// @ts-expect-error: a buffer of the wrong kind for a result
+engine.rowNorms({ x: floats, rows: 1, dim: 2, out: i32 });
+// @ts-expect-error: floats for frequencies
+engine.buildRopeCache({ seqLen: 2, invFreq: floats });
+// @ts-expect-error: one of two results
+engine.buildRopeCache({ seqLen: 2, invFreq: doubles, cos: f32 });
+// @ts-expect-error: a layout by another's name
+engine.applyRope({ x: floats, ...rotation, layout: "neox" });
+// @ts-expect-error: no layout
+engine.pairPolar({ x: floats });
+// @ts-expect-error: a number for a switch
+engine.attention({ ...heads, causal: 1 });
+// @ts-expect-error: an array for the weights
+engine.attention({ ...heads, weights: floats });
+// @ts-expect-error: no seed
+engine.seededEmbedding({ tokenIds: ids, dim: 2 });
+// @ts-expect-error: a big integer
+engine.f32(4n);
+// @ts-expect-error: doubles
+engine.f32(doubles);
+// @ts-expect-error: a view is made afresh, not set
+f32.view = floats;
+// @ts-expect-error: a length is what it is
+f32.length = 5;
+// @ts-expect-error: an address that is a number
+void loadRopewalk({ wasmUrl: 5 });
