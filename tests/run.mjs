@@ -5,8 +5,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { buildPreset } from "../cpp/toolchain/cmake.mjs";
-import { PROJECT } from "../cpp/toolchain/places.mjs";
-import { CommandError, die, run, SetupError } from "../cpp/toolchain/process.mjs";
+import { BUILD_LOCK, PROJECT } from "../cpp/toolchain/places.mjs";
+import { CommandError, die, inTurn, run, SetupError } from "../cpp/toolchain/process.mjs";
 import { toolchain } from "../cpp/toolchain/toolchain.mjs";
 import { buildEngine, buildPage, buildWasm, installPackages } from "../web/build.mjs";
 import { ensureChromium } from "./page/chromium.mjs";
@@ -208,14 +208,7 @@ function sumUp() {
 
 // ---- Running ---------------------------------------------------------------------------------------------------------
 
-try {
-  const chosen = process.argv.slice(2);
-  const unknown = chosen.filter((name) => !Object.hasOwn(parts, name));
-  if (unknown.length > 0) {
-    throw new SetupError(
-      `There is no part ${unknown.join(", ")}. The parts are ${Object.keys(parts).join(", ")}; without one, all run.`,
-    );
-  }
+async function runParts(chosen) {
   console.log(`Toolchain: ${(await toolchain()).description}`);
   for (const [name, part] of Object.entries(parts)) {
     if (chosen.length > 0 && !chosen.includes(name)) continue;
@@ -228,6 +221,17 @@ try {
       results.push({ name, passed: 0, failed: 1, skipped: [], remark: "could not be set up or built" });
     }
   }
+}
+
+try {
+  const chosen = process.argv.slice(2);
+  const unknown = chosen.filter((name) => !Object.hasOwn(parts, name));
+  if (unknown.length > 0) {
+    throw new SetupError(
+      `There is no part ${unknown.join(", ")}. The parts are ${Object.keys(parts).join(", ")}; without one, all run.`,
+    );
+  }
+  await inTurn(BUILD_LOCK, () => runParts(chosen));
   sumUp();
 } catch (error) {
   die(error);

@@ -1,8 +1,8 @@
 // `npm start`: set up, build, and serve the page. The address is the last line.
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { PROJECT } from "../cpp/toolchain/places.mjs";
-import { die, SetupError, watchForTheEnd } from "../cpp/toolchain/process.mjs";
+import { BUILD_LOCK, PROJECT } from "../cpp/toolchain/places.mjs";
+import { die, inTurn, SetupError, watchForTheEnd } from "../cpp/toolchain/process.mjs";
 import { toolchain } from "../cpp/toolchain/toolchain.mjs";
 import { buildEngine, buildPage, buildWasm, installPackages } from "./build.mjs";
 
@@ -13,10 +13,12 @@ try {
   const port = portFrom(process.env.PORT || "5173");
   await requireFree(port);
   console.log(`Toolchain: ${(await toolchain()).description}`);
-  await installPackages();
-  await buildWasm();
-  await buildEngine();
-  await buildPage();
+  await inTurn(BUILD_LOCK, async () => {
+    await installPackages();
+    await buildWasm();
+    await buildEngine();
+    await buildPage();
+  });
   await serve(port);
 } catch (error) {
   die(error);

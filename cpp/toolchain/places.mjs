@@ -6,6 +6,9 @@ import { fileURLToPath } from "node:url";
 
 export const PROJECT = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 
+/** Held while something is built or tested in this folder. */
+export const BUILD_LOCK = join(PROJECT, "build/.lock");
+
 /** `${XDG_CACHE_HOME:-~/.cache}/ropewalk`. A relative XDG_CACHE_HOME is void, as its specification says. */
 export function cacheFolder() {
   const xdg = process.env.XDG_CACHE_HOME;

@@ -1,7 +1,7 @@
 // Child processes: started in a group of their own, so that whatever they start in turn ends with them, and ended
 // when this process ends, by Ctrl-C, by a signal or by an error.
 import { spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { constants } from "node:os";
 import { dirname } from "node:path";
 
@@ -108,6 +108,50 @@ export async function outputOf(argv, options) {
     return (await run(argv, { ...options, quiet: true })).output;
   } catch {
     return undefined;
+  }
+}
+
+/**
+ * Do `work` while no other process does its own under the same lock: two builds in one folder spoil one another. The
+ * lock is a file with the process in it; one that was left by a process now gone does not count.
+ */
+export async function inTurn(lock, work) {
+  mkdirSync(dirname(lock), { recursive: true });
+  for (let said = false; !take(lock); said = true) {
+    if (!said)
+      console.log(`Waiting for process ${holder(lock)}, which is at work in this folder (${lock}) …`);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  const release = () => rmSync(lock, { force: true });
+  process.once("exit", release);
+  try {
+    return await work();
+  } finally {
+    process.off("exit", release);
+    release();
+  }
+}
+
+function take(lock) {
+  try {
+    writeFileSync(lock, `${process.pid}`, { flag: "wx" });
+    return true;
+  } catch (error) {
+    if (error.code !== "EEXIST") throw error;
+  }
+  try {
+    process.kill(holder(lock), 0);
+  } catch (error) {
+    if (error.code === "ESRCH") rmSync(lock, { force: true });
+  }
+  return false;
+}
+
+function holder(lock) {
+  try {
+    return Number(readFileSync(lock, "utf8")) || process.pid;
+  } catch {
+    return process.pid; // Released between the two looks: alive, so that the next try takes it.
   }
 }
 

@@ -104,6 +104,12 @@ const headsInto = { ...heads, out: f32 };
 expectTypeOf(engine.attention(headsInto)).toEqualTypeOf<void>();
 const headsAndWeightsInto = { ...heads, out: f32, weights: f32 };
 expectTypeOf(engine.attention(headsAndWeightsInto)).toEqualTypeOf<void>();
+const weightsAlone = { ...heads, out: f32, weights: true as const };
+expectTypeOf(engine.attention(weightsAlone)).toEqualTypeOf<{ weights: Float32Array }>();
+const outAlone = { ...heads, weights: f32 };
+expectTypeOf(engine.attention(outAlone)).toEqualTypeOf<{ out: Float32Array }>();
+const neither = { ...heads, out: f32, weights: false as const };
+expectTypeOf(engine.attention(neither)).toEqualTypeOf<void>();
 const either: EncodingOptions = ids.length > 0 ? { positionIds: ids, dim: 2 } : { seqLen: 2, dim: 2 };
 expectTypeOf(engine.integerEncoding(either)).toEqualTypeOf<Float32Array>();
 

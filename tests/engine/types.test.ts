@@ -41,7 +41,7 @@ const user = `
   export const bad = new RopewalkError("bad_type", "x", buffer, "nothing").code;
   // What is the engine's own affair is not in the types.
   // @ts-expect-error
-  export const { owner } = buffer;
+  export const { isOf } = buffer;
   // @ts-expect-error
   export const { handle } = buffer;
 `;

@@ -1,12 +1,15 @@
 // `npm run picture`: build the page and take the README's picture of it, in light, under rotary positions.
-import { PROJECT } from "../../cpp/toolchain/places.mjs";
+import { BUILD_LOCK, PROJECT } from "../../cpp/toolchain/places.mjs";
+import { inTurn } from "../../cpp/toolchain/process.mjs";
 import { buildPage, buildWasm, installPackages } from "../../web/build.mjs";
 import { ensureChromium } from "./chromium.mjs";
 
 process.env.CHROMIUM = await ensureChromium();
-await installPackages();
-await buildWasm();
-await buildPage();
+await inTurn(BUILD_LOCK, async () => {
+  await installPackages();
+  await buildWasm();
+  await buildPage();
+});
 
 const { launch, serve } = await import("./browser.mjs");
 const [browser, server] = await Promise.all([launch(), serve()]);

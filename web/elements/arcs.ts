@@ -212,28 +212,12 @@ export class RopewalkArcs extends Picture {
 
   #layout: Layout | undefined;
   #laidOutFor: readonly unknown[] = [];
-  #fonts = 0;
   /** Layout and query that were last brought into view, and layout that the buttons were last placed by. */
   #inView: readonly unknown[] = [];
   #placed: Layout | undefined;
 
-  readonly #fontsLoaded = () => {
-    this.#fonts += 1;
-    this.requestUpdate();
-  };
-
-  override connectedCallback(): void {
-    super.connectedCallback();
-    document.fonts.addEventListener("loadingdone", this.#fontsLoaded);
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    document.fonts.removeEventListener("loadingdone", this.#fontsLoaded);
-  }
-
   protected override willUpdate(changed: PropertyValues<this>): void {
-    const basis = [this.tokens, this.width, this.#fonts];
+    const basis = [this.tokens, this.width, this.fonts];
     if (this.width > 0 && basis.some((value, i) => value !== this.#laidOutFor[i])) {
       this.#laidOutFor = basis;
       this.#layout = this.tokens.length > 0 ? layOut(this, this.tokens, this.width) : undefined;
@@ -340,9 +324,9 @@ export class RopewalkArcs extends Picture {
           </div>
         </div>
         ${
-          layout.n < manyTokens
+          rest === 0 || layout.n < manyTokens
             ? nothing
-            : html`<p class="note">${rest} fainter arcs left out, together ${fixed(restWeight, 2)}</p>`
+            : html`<p class="note">${rest} fainter arc${rest === 1 ? "" : "s"} left out, together ${fixed(restWeight, 2)}</p>`
         }
       </div>
     `;

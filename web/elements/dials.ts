@@ -157,6 +157,8 @@ export class RopewalkDials extends Picture {
   @property({ attribute: false }) queryAfter: Polar | undefined;
   /** What each pair gives to the score of query with key. */
   @property({ attribute: false }) scores: Float32Array = new Float32Array();
+  /** What they add up to. */
+  @property({ type: Number }) score = 0;
   /** Whether position turns the pairs, and so leaves their length as it is. */
   @property({ type: Boolean }) rotary = false;
   @property() queryLabel = "";
@@ -285,8 +287,7 @@ export class RopewalkDials extends Picture {
   }
 
   #summary(): string {
-    const sum = this.#pairs.reduce((total, { score }) => total + score, 0);
-    return `All ${this.#pairs.length} pairs together give ${signed(sum, 3)}, the score.`;
+    return `All ${this.#pairs.length} pairs together give ${signed(this.score, 3)}, the score.`;
   }
 
   #renderTable() {

@@ -184,6 +184,7 @@ export class RopewalkInstrument extends LitElement {
           .queryBefore=${results.before}
           .queryAfter=${results.after}
           .scores=${results.pairScores}
+          .score=${results.score}
           .rotary=${this.encoding === "rotary"}
           .queryLabel=${queryLabel}
           .keyLabel=${keyLabel}

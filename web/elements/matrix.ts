@@ -276,7 +276,6 @@ export class RopewalkMatrix extends Picture {
   @query(".picture") private readonly picture!: HTMLElement | null;
 
   #layout: Layout | undefined;
-  #fonts = 0;
   #laidOutFor: readonly unknown[] = [];
   #steps: Uint32Array = new Uint32Array(inkSteps);
   #stepsFor = "";
@@ -284,24 +283,13 @@ export class RopewalkMatrix extends Picture {
   #top = 0;
   #settling: ReturnType<typeof setTimeout> | undefined;
 
-  readonly #fontsLoaded = () => {
-    this.#fonts += 1;
-    this.requestUpdate();
-  };
-
-  override connectedCallback(): void {
-    super.connectedCallback();
-    document.fonts.addEventListener("loadingdone", this.#fontsLoaded);
-  }
-
   override disconnectedCallback(): void {
     super.disconnectedCallback();
-    document.fonts.removeEventListener("loadingdone", this.#fontsLoaded);
     clearTimeout(this.#settling);
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
-    const basis = [this.tokens, this.width, this.#fonts, devicePixelRatio];
+    const basis = [this.tokens, this.width, this.fonts, devicePixelRatio];
     if (this.width > 0 && basis.some((value, i) => value !== this.#laidOutFor[i])) {
       this.#laidOutFor = basis;
       this.#layout = this.tokens.length > 0 ? layOut(this, this.tokens, this.width) : undefined;

@@ -22,27 +22,34 @@ declare global {
   }
 }
 
-/** What pictures have in common: they know their width in CSS pixels, and draw anew when it or the theme changes. */
+/** What pictures have in common: they know their width in CSS pixels, and draw anew when it, the theme or the fonts change. */
 export class Picture extends LitElement {
   /** Width to draw at; 0 before the first layout. */
   @state() protected width = 0;
+  /** Counts the times that fonts came in: labels have another width since. */
+  @state() protected fonts = 0;
 
   readonly #resized = new ResizeObserver(([entry]) => {
     if (entry !== undefined) this.width = Math.round(entry.contentRect.width);
   });
   readonly #scheme = matchMedia("(prefers-color-scheme: dark)");
   readonly #schemeChanged = () => this.requestUpdate();
+  readonly #fontsLoaded = () => {
+    this.fonts += 1;
+  };
 
   override connectedCallback(): void {
     super.connectedCallback();
     this.#resized.observe(this);
     this.#scheme.addEventListener("change", this.#schemeChanged);
+    document.fonts.addEventListener("loadingdone", this.#fontsLoaded);
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     this.#resized.disconnect();
     this.#scheme.removeEventListener("change", this.#schemeChanged);
+    document.fonts.removeEventListener("loadingdone", this.#fontsLoaded);
   }
 
   protected select(query: number, key: number): void {

@@ -279,21 +279,8 @@ export class RopewalkRope extends Picture {
   #inks: Inks | undefined;
   #scrolled = 0;
 
-  override connectedCallback(): void {
-    super.connectedCallback();
-    document.fonts.addEventListener("loadingdone", this.#onFonts);
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    document.fonts.removeEventListener("loadingdone", this.#onFonts);
-  }
-
-  /** Labels are measured, and have another width now. */
-  readonly #onFonts = (): void => this.requestUpdate("tokens");
-
   protected override willUpdate(changed: PropertyValues): void {
-    if (changed.has("tokens") || changed.has("width")) this.#measure();
+    if (changed.has("tokens") || changed.has("width") || changed.has("fonts")) this.#measure();
     if (changed.has("selection") || changed.has("tokens")) {
       if (!this.#focused) this.cursor = this.selection.query;
       this.cursor = Math.max(0, Math.min(this.cursor, this.tokens.length - 1));
@@ -438,7 +425,8 @@ export class RopewalkRope extends Picture {
     const n = this.tokens.length;
     const set = (element: Element | null, name: string, value: string) =>
       (element as HTMLElement | null)?.style.setProperty(name, value);
-    if (changed.has("width") || changed.has("tokens") || changed.has("rope")) {
+    const laidOut = changed.has("tokens") || changed.has("width") || changed.has("fonts");
+    if (laidOut || changed.has("rope")) {
       set(scroller, "--box", `${this.#box}px`);
       set(scroller, "--count", `${n}`);
       set(scroller, "--height", `${this.#height}px`);
@@ -447,7 +435,6 @@ export class RopewalkRope extends Picture {
     set(queryBox ?? null, "--at", `${selection.query}`);
     set(keyBox ?? null, "--at", `${selection.key}`);
     keyBox?.classList.toggle("same", selection.key === selection.query);
-    const laidOut = changed.has("tokens") || changed.has("width");
     if (laidOut || changed.has("selection")) this.#reveal(laidOut);
     // The pointer, the cursor and the selection are no part of what the canvases show.
     const untouched = ["selection", "cursor", "probe", "positionOffset"];

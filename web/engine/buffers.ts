@@ -27,15 +27,17 @@ export const bytesPerElement = { f32: 4, f64: 8, i32: 4 } as const;
  */
 export class Buffer<K extends Kind> implements Disposable {
   readonly length: number;
+  /** The module whose memory it is; private, or else an error with a buffer in it prints all of the module. */
+  readonly #owner: wasm.MainModule;
   #handle: HandleOf[K] | undefined;
 
   /** Made by `Ropewalk.f32()`, `.f64()` and `.i32()`. @internal */
   constructor(
     readonly kind: K,
-    /** The module that owns the memory. @internal */
-    readonly owner: wasm.MainModule,
+    owner: wasm.MainModule,
     handle: HandleOf[K],
   ) {
+    this.#owner = owner;
     this.#handle = handle;
     this.length = handle.length;
   }
@@ -63,6 +65,11 @@ export class Buffer<K extends Kind> implements Disposable {
   /** What it is called in messages. */
   get [Symbol.toStringTag](): string {
     return this.#handle === undefined ? `deleted ${bufferName[this.kind]}` : bufferName[this.kind];
+  }
+
+  /** Whether its memory is that of `module`. @internal */
+  isOf(module: wasm.MainModule): boolean {
+    return this.#owner === module;
   }
 
   /** What crosses to the kernels; `argument` names the buffer if it has been deleted. @internal */

@@ -57,7 +57,7 @@ export function scratch<K extends Kind>(kind: K, length: number): Slot<K> {
 
 function isArray<K extends Kind>(kind: K, value: unknown): value is ArrayOf[K] {
   // By name, not by class: an array of another frame's is as good.
-  return Object.prototype.toString.call(value) === `[object ${arrayName[kind]}]`;
+  return ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === `[object ${arrayName[kind]}]`;
 }
 
 function isDetached(array: ArrayBufferView): boolean {
@@ -73,7 +73,7 @@ function checkTensor<K extends Kind>(
   length?: number,
 ): { given: Tensor<K>; length: number } {
   const count = length === undefined ? "of at least 1" : `of ${length}`;
-  const allowed = `a ${arrayName[kind]} or ${bufferName[kind]} ${count}`;
+  const allowed = `${arrayName[kind]} or ${bufferName[kind]} ${count}`;
   if (given instanceof Buffer) {
     if (given.kind !== kind) throw new RopewalkError("bad_type", argument, given, allowed);
     given.handle(argument);
@@ -154,7 +154,7 @@ export class Caller {
   #checkBuffers(entries: [string, Slot<Kind>][]): void {
     for (const [argument, { given, written }] of entries) {
       if (!(given instanceof Buffer)) continue;
-      if (given.owner !== this.#module) {
+      if (!given.isOf(this.#module)) {
         throw new RopewalkError("bad_value", argument, given, "a buffer of this engine");
       }
       const twin = entries.find(([other, slot]) => other !== argument && slot.given === given);
