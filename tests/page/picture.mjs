@@ -13,7 +13,7 @@ await inTurn(BUILD_LOCK, async () => {
 
 const { launch, serve } = await import("./browser.mjs");
 const [browser, server] = await Promise.all([launch(), serve()]);
-const page = await browser.newPage({ viewport: { width: 1440, height: 1180 }, colorScheme: "light" });
+const page = await browser.newPage({ viewport: { width: 1600, height: 1880 }, colorScheme: "light" });
 await page.goto(server.url);
 await page.locator("#offset").fill("47");
 await page.locator("#offset").blur();

@@ -164,10 +164,10 @@ export class RopewalkInstrument extends LitElement {
           />
         </div>
         <dl class="readouts">
-          ${readout("largest change of any weight, against position 0", change(results.change), "change", this.#verdict(results))}
-          ${readout(`length of the query «${queryLabel}» before · after`, `${fixed(results.length.before, 4)} · ${lengthText(results.length.after)}`, "length")}
-          ${readout(`score of «${queryLabel}» with «${keyLabel}»`, scoreText(results.score), "score")}
-          ${readout("its weight, after softmax", fixed(weight, 4), "weight")}
+          ${readout("largest change of a weight since position 0", change(results.change), "change", this.#verdict(results))}
+          ${readout(`length of the query of «${queryLabel}», before · after`, `${fixed(results.length.before, 4)} · ${lengthText(results.length.after)}`, "length")}
+          ${readout(`its score with «${keyLabel}»`, scoreText(results.score), "score")}
+          ${readout("its weight there", fixed(weight, 4), "weight")}
         </dl>
         <ropewalk-rope
           .tokens=${tokens}

@@ -485,16 +485,22 @@ export class RopewalkRope extends Picture {
     this.#box = this.#scrolls ? Math.min(most, Math.max(least, positionWidth, own)) : this.width / n;
   }
 
-  /** Have the selected query in view. */
+  /** Have the selected query in view, and the key with it where both have room. */
   #reveal(atOnce: boolean): void {
-    const { scroller } = this;
+    const { scroller, selection } = this;
     if (!this.#scrolls) return;
-    const left = this.selection.query * this.#box;
+    const span = (first: number, last: number) => ({
+      left: first * this.#box,
+      right: (last + 1) * this.#box,
+    });
+    const { query, key } = selection;
+    const both = span(Math.min(query, key), Math.max(query, key));
+    const { left, right } = both.right - both.left <= this.width ? both : span(query, query);
     const seen = scroller.scrollLeft;
-    if (left >= seen && left + this.#box <= seen + this.width) return;
+    if (left >= seen && right <= seen + this.width) return;
     const still = atOnce || matchMedia("(prefers-reduced-motion: reduce)").matches;
     scroller.scrollTo({
-      left: left - (this.width - this.#box) / 2,
+      left: (left + right - this.width) / 2,
       behavior: still ? "instant" : "smooth",
     });
     this.#scrolled = scroller.scrollLeft;
