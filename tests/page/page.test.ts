@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { loadRopewalk } from "ropewalk";
@@ -13,7 +14,7 @@ import {
 import { tokenize } from "../../web/elements/tokens.js";
 import { launch, serve } from "./browser.mjs";
 
-const axe = createRequire(import.meta.url).resolve("axe-core");
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core"), "utf8");
 const sentence = "Einstein developed the theory of relativity. This breakthrough reshaped physics.";
 
 let browser: Browser;
@@ -321,6 +322,39 @@ test("the slider is moved with the arrow keys and says where it is", async () =>
   await expectShown(page, { positionOffset: 3 });
 });
 
+test("the slider is dragged, and every number follows", async () => {
+  const page = await visit();
+  await choose(page, "sinusoidal");
+  const slider = page.locator("#offset");
+  const { x, y, width, height } = (await slider.boundingBox()) as NonNullable<
+    Awaited<ReturnType<typeof slider.boundingBox>>
+  >;
+  await page.mouse.move(x + 6, y + height / 2);
+  await page.mouse.down();
+  await page.mouse.move(x + width / 3, y + height / 2, { steps: 20 });
+  await page.mouse.up();
+  await frame(page);
+  const positionOffset = Number(await slider.inputValue());
+  expect(positionOffset).toBeGreaterThan(30_000);
+  expect(await page.locator("output.offset").innerText()).toBe(positionOffset.toLocaleString("en"));
+  await expectShown(page, { encoding: "sinusoidal", positionOffset });
+});
+
+test("the rope from further off is drawn for as many positions as are chosen", async () => {
+  const page = await visit();
+  const pixels = () =>
+    page
+      .locator("ropewalk-rope canvas.distant")
+      .evaluate((canvas) => (canvas as HTMLCanvasElement).toDataURL());
+  const near = await pixels();
+  await page.getByRole("radio", { name: "4,096" }).check();
+  await frame(page);
+  expect(await pixels()).not.toBe(near);
+  await page.getByRole("radio", { name: "512", exact: true }).check();
+  await frame(page);
+  expect(await pixels()).toBe(near);
+});
+
 describe.each(["light", "dark"] as const)("%s", (colorScheme) => {
   test.each([390, 1024, 2560])("no axe violation, no sideways scroll at %i px", async (width) => {
     const page = await visit({ colorScheme, viewport: { width, height: 900 } });
@@ -330,7 +364,7 @@ describe.each(["light", "dark"] as const)("%s", (colorScheme) => {
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
     }
     // Injected past the policy, as a tester's tool and not as the page's.
-    await page.evaluate((await import("node:fs")).readFileSync(axe, "utf8"));
+    await page.evaluate(axe);
     for (const encoding of ["rotary", "binary", "none"] as const) {
       await choose(page, encoding);
       await frame(page);
