@@ -166,8 +166,8 @@ export class RopewalkInstrument extends LitElement {
         <dl class="readouts">
           ${readout("largest change of a weight since position 0", change(results.change), "change", this.#verdict(results))}
           ${readout(`length of the query of «${queryLabel}», before · after`, `${fixed(results.length.before, 4)} · ${lengthText(results.length.after)}`, "length")}
-          ${readout(`its score with «${keyLabel}»`, scoreText(results.score), "score")}
-          ${readout("its weight there", fixed(weight, 4), "weight")}
+          ${readout(`score of the query with «${keyLabel}»`, scoreText(results.score), "score")}
+          ${readout(`weight of «${keyLabel}»`, fixed(weight, 4), "weight")}
         </dl>
         <ropewalk-rope
           .tokens=${tokens}
