@@ -9,7 +9,7 @@ import {
   type Pool,
 } from "./buffers.js";
 import { inMemory } from "./checks.js";
-import { RopewalkError, type RopewalkErrorCode } from "./errors.js";
+import { RopewalkError } from "./errors.js";
 import type * as wasm from "./generated/ropewalk.mjs";
 
 /** A tensor of a call: an array, which is copied into the engine, or a buffer, which is there already. */
@@ -138,7 +138,7 @@ export class Caller {
     const failure = kernel(this.#module, handles as Handles<S>);
     if (failure !== undefined) {
       const { code, argument, given, allowed } = failure;
-      throw new RopewalkError(code as RopewalkErrorCode, camelCase(argument), given, allowed);
+      throw new RopewalkError(code, camelCase(argument), given, allowed);
     }
 
     const written = pooled.filter(([, slot]) => slot.written);
