@@ -381,14 +381,33 @@ describe.each(["light", "dark"] as const)("%s", (colorScheme) => {
   });
 });
 
-test("nothing moves by itself under reduced motion", async () => {
-  const page = await visit({ reducedMotion: "reduce" });
-  await move(page, 500);
-  await choose(page, "sinusoidal");
-  const running = await page.evaluate(
-    () => document.getAnimations().filter((animation) => animation.playState === "running").length,
+test.each(["reduce", "no-preference"] as const)("motion, where %s is asked for", async (reducedMotion) => {
+  const page = await visit({ reducedMotion });
+  const arcs = page.locator("ropewalk-arcs");
+  await arcs.evaluate(({ shadowRoot, dataset }) =>
+    shadowRoot?.addEventListener("transitionrun", () => {
+      dataset.moved = "yes";
+    }),
   );
-  expect(running).toBe(0);
+  await choose(page, "sinusoidal");
+  await frame(page);
+  // That there is motion otherwise shows that its absence is seen.
+  expect(await arcs.getAttribute("data-moved")).toBe(reducedMotion === "reduce" ? null : "yes");
+});
+
+test("the rope tells the angle under the pointer", async () => {
+  const page = await visit();
+  await move(page, 40);
+  const box = (await page.locator("ropewalk-rope .strip").boundingBox()) as {
+    [K in "x" | "y" | "width" | "height"]: number;
+  };
+  await page.mouse.move(box.x + (8.3 / 12) * box.width, box.y + (2.5 / 16) * box.height);
+  await frame(page);
+  const { rope } = computed({ positionOffset: 40 });
+  if (rope.kind !== "angle") throw new Error(rope.kind);
+  const angle = rope.near.values[Math.floor((8.5 * rope.near.columns) / 12) * 16 + 2] as number;
+  const told = minus(await page.locator("ropewalk-rope .probe").innerText());
+  expect(told).toBe(`pair 2 at position 48: ${angle.toFixed(2)} rad`);
 });
 
 test("says what is wrong when the engine cannot be loaded", async () => {

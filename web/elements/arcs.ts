@@ -83,7 +83,6 @@ export class RopewalkArcs extends Picture {
       .own {
         fill: none;
         stroke: var(--ink);
-        transition: stroke-opacity 150ms;
       }
 
       .own.dot {
@@ -189,9 +188,10 @@ export class RopewalkArcs extends Picture {
         font-size: 12px;
       }
 
-      @media (prefers-reduced-motion: reduce) {
-        .arc {
-          transition: none;
+      @media (prefers-reduced-motion: no-preference) {
+        .arc,
+        .own {
+          transition: stroke-opacity 150ms;
         }
       }
     `,
