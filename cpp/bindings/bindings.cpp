@@ -37,7 +37,7 @@ View view_of(const Buffer<T>& buffer) {
 Failure failure(const Status& status) {
   if (status.ok()) return Failure(val::undefined());
   val object = val::object();
-  constexpr std::array codes{"ok", "bad_shape", "bad_value", "out_of_memory"};
+  constexpr std::array codes{"ok", "bad_shape", "bad_value"};
   object.set("code", val(codes[static_cast<std::size_t>(status.code)]));
   object.set("argument", val(status.argument));
   object.set("given", val(status.given));
@@ -274,9 +274,7 @@ EMSCRIPTEN_BINDINGS(ropewalk) {
   emscripten::register_type<Float64View>("Float64Array");
   emscripten::register_type<Int32View>("Int32Array");
   emscripten::register_type<Failure>(
-      "{ code: 'bad_shape' | 'bad_value' | 'out_of_memory'; argument: string; given: number; allowed: string "
-      "} | "
-      "undefined");
+      "{ code: 'bad_shape' | 'bad_value'; argument: string; given: number; allowed: string } | undefined");
 
   bind_buffer<Float32View, float>("F32Buffer");
   bind_buffer<Float64View, double>("F64Buffer");

@@ -4,7 +4,7 @@
 
 namespace ropewalk {
 
-enum class StatusCode : std::uint8_t { ok, bad_shape, bad_value, out_of_memory };
+enum class StatusCode : std::uint8_t { ok, bad_shape, bad_value };
 
 /// What a kernel answers: `ok`, or which argument it refused, what that was given, and what is allowed.
 ///
