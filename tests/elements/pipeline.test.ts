@@ -169,5 +169,18 @@ test("the rope is the angle that the pairs turn by", () => {
     const angle = rope.far.values[2 * position * 16 + pair] as number;
     expect(Math.cos(angle)).toBeCloseTo(cos[position * 16 + pair] as number, 5);
   }
+  // Of a token's columns the middle one is its position.
+  const own = engine.ropeAngles({
+    firstPosition: 40,
+    count: n,
+    invFreq: engine.ropeInvFreq({ rotaryDim: 32 }),
+  });
+  for (const token of [0, 5, 11]) {
+    const column = Math.floor(((token + 0.5) * rope.near.columns) / n);
+    for (const pair of [0, 15]) {
+      const angle = rope.near.values[column * 16 + pair] as number;
+      expect(angle).toBeCloseTo(own[token * 16 + pair] as number, 6);
+    }
+  }
   expect(rope.wavelengths[0]).toBeCloseTo(2 * Math.PI, 10);
 });

@@ -60,8 +60,9 @@ export class RopewalkInstrument extends LitElement {
 
   async #load(): Promise<void> {
     try {
-      const pipeline = new Pipeline(await loadRopewalk());
-      if (this.isConnected) this.pipeline = pipeline;
+      const engine = await loadRopewalk();
+      // Taken out of the page meanwhile, or put back in and loaded twice.
+      if (this.isConnected) this.pipeline ??= new Pipeline(engine);
     } catch (error) {
       this.problem = `The engine could not be started. ${(error as Error).message}`;
     }

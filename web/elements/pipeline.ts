@@ -62,9 +62,8 @@ interface Content {
 const queryStream = 0;
 const keyStream = 1;
 
-/** Columns of the near strip: several for a token, as long as there are not too many of them. */
-const nearColumns = 512;
-const samplesPerToken = 8;
+/** Columns of the near strip for each token: an odd number, so that the middle one is the token's own position. */
+const samplesPerToken = (n: number) => (n <= 73 ? 7 : n <= 170 ? 3 : 1);
 const farColumns = 1024;
 /** Bit planes that are drawn: all that positions up to a hundred thousand reach. */
 const bitPlanes = 17;
@@ -89,7 +88,6 @@ export class Pipeline {
     const { tokens, nHeads, headDim } = settings;
     const n = tokens.length;
     const dim = nHeads * headDim;
-    const rows = n * nHeads;
     const content = this.#content(settings, n, dim);
 
     // The sentence at position 0, against which the moved one is held.
@@ -101,13 +99,13 @@ export class Pipeline {
     const before = vector(content.query, at, headDim);
     const after = vector(here.query, at, headDim);
     const key = vector(here.key, focus.key * nHeads + focus.head, headDim);
-    const norm = (x: F32Buffer) => this.#engine.rowNorms({ x, rows, dim: headDim })[at] as number;
+    const norm = (x: Float32Array) => this.#engine.rowNorms({ x, rows: 1, dim: headDim })[0] as number;
     const layout = settings.layout;
     const pairScores = this.#engine.pairScores({ query: after, key, layout });
     return {
       weights: here.weights.view.slice(focus.head * n * n, (focus.head + 1) * n * n),
       change: this.#engine.maxAbsDifference({ a: atZero.weights, b: here.weights }),
-      length: { before: norm(content.query), after: norm(here.query) },
+      length: { before: norm(before), after: norm(after) },
       before: this.#engine.pairPolar({ x: before, layout }),
       after: this.#engine.pairPolar({ x: after, layout }),
       pairScores,
@@ -224,7 +222,7 @@ export class Pipeline {
         columns,
         strands: rotaryDim / 2,
       });
-      const samples = Math.max(1, Math.min(samplesPerToken, Math.floor(nearColumns / n)));
+      const samples = samplesPerToken(n);
       const step = 1 / samples;
       return {
         kind: "angle",

@@ -2,7 +2,7 @@ import { css, html, nothing, type PropertyValues, svg } from "lit";
 import { property, query, state } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
 import { fixed, Picture, type Selection, tokenLabel } from "./picture.js";
-import { angleAt, type Inks, paintAngles, paintLevels, type Strip, type View } from "./strip.js";
+import { type Inks, paintAngles, paintLevels, type Strip, type View } from "./strip.js";
 import { angleColor, inks, theme } from "./theme.js";
 
 export type { Strip } from "./strip.js";
@@ -34,8 +34,9 @@ export type RopePicture =
   | { kind: "none" };
 
 /** Where in the near strip the pointer is: a position, counted from the first token and in between too, and a strand. */
+/** What the pointer is over. */
 interface Probe {
-  position: number;
+  token: number;
   strand: number;
 }
 
@@ -360,16 +361,18 @@ export class RopewalkRope extends Picture {
   #renderProbe(rope: Exclude<RopePicture, { kind: "none" }>) {
     const { probe } = this;
     if (probe !== undefined) {
-      const position = fixed(this.positionOffset + probe.position, 1);
-      const column = ((probe.position + 0.5) / this.tokens.length) * rope.near.columns;
-      if (rope.kind === "angle") {
-        const angle = fixed(angleAt(rope.near, column - 0.5, probe.strand), 2);
-        return html`<span class="probe">pair ${probe.strand} at position ${position}: ${angle} rad</span>`;
-      }
-      const value = rope.near.values[Math.floor(column) * rope.near.strands + probe.strand] ?? 0;
-      const at = grouped.format(this.positionOffset + Math.round(probe.position));
+      const { token, strand } = probe;
+      const { values, columns, strands } = rope.near;
+      // The middle column of a token's box is its position itself.
+      const column = Math.floor(((token + 0.5) * columns) / this.tokens.length);
+      const value = values[column * strands + strand] ?? 0;
+      const at = grouped.format(this.positionOffset + token);
       const words =
-        rope.near.strands === 1 ? `position ${at}` : `bit ${probe.strand} of ${at}: ${fixed(value, 0)}`;
+        rope.kind === "angle"
+          ? `pair ${strand} at position ${at}: ${fixed(value, 2)} rad`
+          : strands === 1
+            ? `position ${at}`
+            : `bit ${strand} of ${at}: ${fixed(value, 0)}`;
       return html`<span class="probe">${words}</span>`;
     }
     if (rope.kind !== "angle") {
@@ -615,7 +618,7 @@ export class RopewalkRope extends Picture {
     const x = (event.clientX - bounds.left) / this.#box;
     const strand = Math.floor(((event.clientY - bounds.top) / bounds.height) * strands);
     return {
-      position: Math.max(0, Math.min(n - 1e-6, x)) - 0.5,
+      token: Math.max(0, Math.min(n - 1, Math.floor(x))),
       strand: Math.max(0, Math.min(strands - 1, strand)),
     };
   }
@@ -624,14 +627,13 @@ export class RopewalkRope extends Picture {
   readonly #onPress = (event: PointerEvent): void => {
     if (event.pointerType === "touch" || event.button !== 0) return;
     this.strip.setPointerCapture(event.pointerId);
-    this.#pick(Math.round(this.#probeAt(event).position), event.shiftKey);
+    this.#pick(this.#probeAt(event).token, event.shiftKey);
   };
 
   readonly #onMove = (event: PointerEvent): void => {
     if (event.pointerType === "touch") return;
     this.probe = this.#probeAt(event);
-    if (this.strip.hasPointerCapture(event.pointerId))
-      this.#pick(Math.round(this.probe.position), event.shiftKey);
+    if (this.strip.hasPointerCapture(event.pointerId)) this.#pick(this.probe.token, event.shiftKey);
   };
 
   readonly #onLeave = (): void => {
@@ -639,7 +641,7 @@ export class RopewalkRope extends Picture {
   };
 
   readonly #onClick = (event: MouseEvent): void => {
-    this.#pick(Math.round(this.#probeAt(event).position), event.shiftKey);
+    this.#pick(this.#probeAt(event).token, event.shiftKey);
   };
 }
 

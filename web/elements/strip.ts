@@ -157,17 +157,6 @@ export function paintLevels(view: View, strip: Strip, inks: Inks, crisp: boolean
   }
 }
 
-/** The angle at a place between columns, the short way from one to the next; in radians, [-π, π]. */
-export function angleAt(strip: Strip, column: number, strand: number): number {
-  const index = Math.min(Math.max(0, strip.columns - 2), Math.max(0, Math.floor(column)));
-  const angle = strip.values[index * strip.strands + strand] as number;
-  const following =
-    strip.columns > 1 ? (strip.values[(index + 1) * strip.strands + strand] as number) : angle;
-  const turn = Math.atan2(Math.sin(following - angle), Math.cos(following - angle));
-  const between = angle + turn * (column - index);
-  return Math.atan2(Math.sin(between), Math.cos(between));
-}
-
 function darker({ ink, paper }: Inks): Rgb {
   return ink[1] < paper[1] ? ink : paper;
 }

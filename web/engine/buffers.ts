@@ -97,7 +97,7 @@ export function allocate<K extends Kind>(module: wasm.MainModule, kind: K, argum
 }
 
 /** What a call needs for an argument that came as an array, or for a result that goes out as one. */
-export interface Request {
+interface Request {
   kind: Kind;
   argument: string;
   length: number;

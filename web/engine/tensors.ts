@@ -93,7 +93,7 @@ type Slots = Record<string, Slot<Kind>>;
 type Handles<S extends Slots> = { [Name in keyof S]: HandleOf[S[Name]["kind"]] };
 
 /** The arrays of what was written, except where the caller gave a buffer. */
-export type Results<S extends Slots> = { [Name in keyof S]: ArrayOf[S[Name]["kind"]] };
+type Results<S extends Slots> = { [Name in keyof S]: ArrayOf[S[Name]["kind"]] };
 
 /**
  * The one way into the kernels: puts arrays into pooled buffers, calls, turns a failure into an error, and takes out
