@@ -282,10 +282,15 @@ describe("the matrix", () => {
     await expectShown(page, {}, { query: 9, key: 4 });
   });
 
-  test("has a table behind it", async () => {
+  test("has a table behind it, of the chosen query's weights", async () => {
     const page = await visit();
-    const cells = page.locator("ropewalk-matrix table tbody tr");
-    await expect.poll(() => cells.count()).toBeGreaterThanOrEqual(9);
+    await move(page, 40);
+    const { weights } = computed({ positionOffset: 40 });
+    const rows = page.locator("ropewalk-matrix table tbody tr");
+    for (const key of [0, 3, 8]) {
+      const value = (weights[8 * 12 + key] as number).toFixed(4);
+      await expect.poll(async () => (await rows.nth(key).textContent())?.includes(value)).toBe(true);
+    }
   });
 });
 
@@ -303,6 +308,40 @@ test.each(["ropewalk-arcs", "ropewalk-rope"])(
     await expectShown(page, {}, { query: 6, key: 3 });
   },
 );
+
+test("the arcs tell the weights of the chosen query in the chosen head", async () => {
+  const page = await visit();
+  await page.getByRole("radiogroup", { name: "Head", exact: true }).getByRole("radio", { name: "3" }).check();
+  await frame(page);
+  const { weights } = computed({}, { head: 2 });
+  const buttons = page.locator("ropewalk-arcs button");
+  for (const key of [0, 2, 5, 8]) {
+    expect(await buttons.nth(key).textContent()).toContain((weights[8 * 12 + key] as number).toFixed(2));
+  }
+  expect(await buttons.nth(9).textContent()).toContain("masked");
+});
+
+test.each(["rotary", "sinusoidal"] as const)("the dials tell each pair under %s", async (encoding) => {
+  const page = await visit();
+  await choose(page, encoding);
+  await move(page, 5);
+  await page.locator("ropewalk-dials .dials").focus();
+  for (let i = 0; i < 3; ++i) await page.keyboard.press("ArrowRight");
+  await frame(page);
+  const { before, after, pairScores } = computed({ encoding, positionOffset: 5 });
+  const at = (values: Float32Array, digits: number) => (values[3] as number).toFixed(digits);
+  const told = (await page.locator("ropewalk-dials .readout").innerText()).replaceAll("−", "-");
+  expect(told).toMatch(/^pair 3:/);
+  expect(told).toContain(`length ${at(before.magnitude, 3)} → ${at(after.magnitude, 3)}`);
+  expect(told).toContain(at(pairScores, 2));
+  if (encoding === "sinusoidal")
+    expect(told).toContain(`from ${at(before.angle, 2)} to ${at(after.angle, 2)} rad`);
+  // Pair 3 stands at position 13 and turns by 10000^(-6/32) radians for each.
+  else
+    expect(told).toContain(
+      `turned ${Math.atan2(Math.sin(13 * 10 ** -0.75), Math.cos(13 * 10 ** -0.75)).toFixed(2)} rad`,
+    );
+});
 
 test("the lane is walked with the arrow keys", async () => {
   const page = await visit();
