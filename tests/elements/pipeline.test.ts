@@ -1,22 +1,11 @@
 import { loadRopewalk } from "ropewalk";
 import { beforeAll, describe, expect, test } from "vitest";
 import { encodings, type Focus, Pipeline, type Settings } from "../../web/elements/pipeline.js";
-import { tokenId, tokenize } from "../../web/elements/tokens.js";
+import { tokenId } from "../../web/elements/tokens.js";
+import { lecture } from "./lecture.js";
 
-const { tokens } = tokenize(
-  "Einstein developed the theory of relativity. This breakthrough reshaped physics.",
-);
-const settings: Settings = {
-  tokens,
-  encoding: "rotary",
-  seed: 7,
-  nHeads: 4,
-  headDim: 32,
-  base: 10_000,
-  layout: "interleaved",
-  causal: true,
-  positionOffset: 0,
-};
+const settings = lecture;
+const { tokens } = settings;
 const focus: Focus = { head: 1, query: 8, key: 3, farLength: 512 };
 const n = tokens.length;
 const dim = 4 * 32;

@@ -12,10 +12,10 @@ import {
   type Settings,
 } from "../../web/elements/pipeline.js";
 import { tokenize } from "../../web/elements/tokens.js";
+import { lecture } from "../elements/lecture.js";
 import { launch, serve } from "./browser.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core"), "utf8");
-const sentence = "Einstein developed the theory of relativity. This breakthrough reshaped physics.";
 
 let browser: Browser;
 let server: Awaited<ReturnType<typeof serve>>;
@@ -64,22 +64,11 @@ async function visit(options: BrowserContextOptions = {}): Promise<Page> {
   return page;
 }
 
-const defaults: Settings = {
-  tokens: tokenize(sentence).tokens,
-  encoding: "rotary",
-  seed: 7,
-  nHeads: 4,
-  headDim: 32,
-  base: 10_000,
-  layout: "interleaved",
-  causal: true,
-  positionOffset: 0,
-};
 const lookingAt: Focus = { head: 0, query: 8, key: 3, farLength: 512 };
 
 /** What the same engine returns here. */
 function computed(change: Partial<Settings> = {}, look: Partial<Focus> = {}) {
-  return pipeline.run({ ...defaults, ...change }, { ...lookingAt, ...look });
+  return pipeline.run({ ...lecture, ...change }, { ...lookingAt, ...look });
 }
 
 const minus = (text: string) => text.replace("−", "-");
