@@ -20,12 +20,17 @@ export const PACKAGES = [
   "ninja-build",
   "g++",
   "clang-format",
+  "clang",
+  "libclang-rt-19-dev", // libFuzzer, and the sanitizers that go with it
 ];
-// Half of the size, and never read by a build: manuals, and libraries for wasm's dynamic linking.
+// Half of the size, and never read by a build: manuals, libraries for wasm's dynamic linking, and sanitizers for
+// 32 bits or of other kinds than are used.
 export const LEFT_OUT = [
   "/usr/share/{doc,man,info,locale,lintian}/*",
   "/usr/share/emscripten/docs/*",
   "/usr/share/emscripten/cache/sysroot/lib/wasm32-emscripten/{pic,lto-pic}/*",
+  "/usr/lib32/*",
+  "/usr/lib/llvm-*/lib/clang/*/lib/linux/*{-i386,[mnt]san,hwasan,dfsan,memprof,scudo,xray,cfi}*",
 ];
 // Raise when lay_tree.mjs does something else with the same packages.
 const RECIPE = 1;
