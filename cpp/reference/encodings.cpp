@@ -4,10 +4,10 @@
 
 namespace ropewalk::reference {
 
-long double frequency(double base, std::size_t pair, std::size_t dim) {
+long double frequency(long double base, std::size_t pair, std::size_t dim) {
   const auto order = static_cast<long double>(dim);
   const long double exponent = -2 * static_cast<long double>(pair) / order;
-  const long double root = std::pow(static_cast<long double>(base), exponent);
+  const long double root = std::pow(base, exponent);
 
   // Where long double is software (wasm), the C library's pow has a double's precision only. What is sought
   // solves root^dim * base^(2 pair) = 1, so one step of Newton's method doubles the correct digits. Elsewhere

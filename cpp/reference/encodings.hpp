@@ -16,7 +16,7 @@ namespace ropewalk::reference {
 /// and rotary embedding have it in common (arXiv:1706.03762, section 3.5; arXiv:2104.09864, section 3.2.2).
 ///
 /// base  finite and > 0, with base^(2 dim) in the range of long double.
-long double frequency(double base, std::size_t pair, std::size_t dim);
+long double frequency(long double base, std::size_t pair, std::size_t dim);
 
 /// [seq_len, dim]  out[s][c] = position_ids[s].
 std::vector<double> integer_encoding(std::span<const std::int32_t> position_ids, std::size_t dim);

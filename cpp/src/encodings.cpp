@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "frequency.hpp"
+#include "unit_circle.hpp"
 
 namespace ropewalk {
 namespace {
@@ -41,14 +42,15 @@ Status binary_encoding(TensorView<const std::int32_t, 1> position_ids, TensorVie
 Status sinusoidal_encoding(TensorView<const std::int32_t, 1> position_ids, double base,
                            TensorView<float, 2> out) noexcept {
   if (const Status status = check_rows(position_ids, out); !status.ok()) return status;
-  if (!is_base(base)) return bad_value("base", base, "a finite number > 0");
+  if (!is_base(base)) return bad_value("base", base, base_bounds);
   const std::size_t dim = out.shape[1];
+  const InverseFrequencies frequencies(base, dim);
   for (std::size_t c = 0; c < dim; c += 2) {
-    const double frequency = inverse_frequency(base, c / 2, dim);
+    const double frequency = frequencies[c / 2];
     for (std::size_t s = 0; s < out.shape[0]; ++s) {
-      const double angle = position_ids.data[s] * frequency;
-      out.row(s)[c] = static_cast<float>(std::sin(angle));
-      if (c + 1 < dim) out.row(s)[c + 1] = static_cast<float>(std::cos(angle));
+      const Point point = unit_point(exact_product(position_ids.data[s], frequency));
+      out.row(s)[c] = static_cast<float>(point.sin);
+      if (c + 1 < dim) out.row(s)[c + 1] = static_cast<float>(point.cos);
     }
   }
   return {};

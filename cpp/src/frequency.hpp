@@ -2,25 +2,56 @@
 
 #include <cmath>
 #include <cstddef>
-#include <numbers>
+
+#include "double_double.hpp"
+#include "ropewalk/status.hpp"
+#include "ropewalk/tensor_view.hpp"
 
 namespace ropewalk {
 
-/// base^(-2i/dim) to 2 ulp of double, the one formula that sinusoidal and rotary encodings share.
-///
-/// The rounding of the exponent alone would cost up to 9 ulp, for pow multiplies it by ln(base). So what it lost is put
-/// back to first order, for which a logarithm good to one binary digit is enough.
-inline double inverse_frequency(double base, std::size_t i, std::size_t dim) noexcept {
-  const double numerator = -2.0 * static_cast<double>(i);
-  const double denominator = static_cast<double>(dim);
-  const double exponent = numerator / denominator;
-  // In two parts of few digits each, so that both products are exact.
-  const double high = static_cast<double>(static_cast<float>(exponent));
-  const double low = exponent - high;
-  const double lost = ((numerator - high * denominator) - low * denominator) / denominator;
-  return std::pow(base, exponent) * (1 + lost * std::ilogb(base) * std::numbers::ln2);
+/// Within these bounds no step of InverseFrequencies overflows or underflows.
+inline constexpr const char* base_bounds = "a number from 1e-100 to 1e100";
+inline bool is_base(double base) noexcept { return base >= 1e-100 && base <= 1e100; }
+
+/// A frequency or a distance within these bounds: their product is then a finite angle.
+inline constexpr const char* angle_factor_bounds = "a number from -1e100 to 1e100";
+inline bool is_angle_factor(double value) noexcept { return value >= -1e100 && value <= 1e100; }
+
+inline Status check_frequencies(TensorView<const double, 1> inv_freq) noexcept {
+  for (std::size_t i = 0; i < inv_freq.shape[0]; ++i) {
+    if (!is_angle_factor(inv_freq.data[i]))
+      return bad_value("inv_freq", inv_freq.data[i], angle_factor_bounds);
+  }
+  return {};
 }
 
-inline bool is_base(double base) noexcept { return base > 0 && std::isfinite(base); }
+/// ln(value), value > 0, to 2^-52 * (1 + |ln|). By log1p, for log brings 4 KB of tables into the module.
+inline double natural_log(double value) noexcept {
+  return value < 1 ? -std::log1p(1 / value - 1) : std::log1p(value - 1);
+}
+
+/// base^(-2i/dim), rounded to double, for any number of i: the one formula that sinusoidal and rotary encodings share.
+///
+/// pow would not do: what its argument -2i/dim is rounded by, it multiplies by ln(base), and its tables are larger
+/// still. So base^(-1/dim) is found as the root of x^dim * base = 1, by Newton's method in double-double, and its powers
+/// are what is sought.
+class InverseFrequencies {
+ public:
+  InverseFrequencies(double base, std::size_t dim) noexcept {
+    const double order = static_cast<double>(dim);
+    root_ = {std::exp(-natural_log(base) / order), 0};
+    // From 50 bits to 100; the second step is for a dim so large that its power magnifies what the first one left.
+    for (int step = 0; step < 2; ++step) {
+      const DoubleDouble one = power(root_, dim) * DoubleDouble{base, 0};
+      const double correction = root_.high * ((1 - one.high - one.low) / order);
+      root_ = add_small(root_.high, root_.low + correction);
+    }
+  }
+
+  double operator[](std::size_t i) const noexcept { return power(root_, 2 * i).high; }
+
+ private:
+  DoubleDouble root_;
+};
 
 }  // namespace ropewalk

@@ -47,15 +47,15 @@ void dot_rows(Rows<const float> a, Rows<const float> b, float scale, Rows<float>
 
 /// R rows of a against C vectors' width of columns of b, whose last vector may have `tail` < width lanes.
 template <std::size_t R, std::size_t C, bool Tail>
-void sum_tile(Rows<const float> a, Rows<const float> b, Rows<float> out, std::size_t tail, std::size_t depth,
-              bool accumulate) noexcept {
+void sum_tile(Rows<const float> a, Rows<const float> b, Rows<float> out, std::size_t tail,
+              std::size_t depth) noexcept {
   const auto load_at = [tail](const float* row, std::size_t c) noexcept {
     return Tail && c + 1 == C ? simd::load_partial(row + c * simd::width, tail)
                               : simd::load(row + c * simd::width);
   };
   Vector sums[R][C];
   for (std::size_t r = 0; r < R; ++r) {
-    for (std::size_t c = 0; c < C; ++c) sums[r][c] = accumulate ? load_at(out[r], c) : Vector(0.0f);
+    for (std::size_t c = 0; c < C; ++c) sums[r][c] = load_at(out[r], c);
   }
   for (std::size_t k = 0; k < depth; ++k) {
     Vector vb[C];
@@ -77,21 +77,21 @@ void sum_tile(Rows<const float> a, Rows<const float> b, Rows<float> out, std::si
 }
 
 template <std::size_t R>
-void sum_rows(Rows<const float> a, Rows<const float> b, Rows<float> out, std::size_t n, std::size_t depth,
-              bool accumulate) noexcept {
+void sum_rows(Rows<const float> a, Rows<const float> b, Rows<float> out, std::size_t n,
+              std::size_t depth) noexcept {
   const auto columns_from = [](auto rows, std::size_t j) noexcept {
     rows.data += j;
     return rows;
   };
   std::size_t j = 0;
   for (; j + 2 * simd::width <= n; j += 2 * simd::width) {
-    sum_tile<R, 2, false>(a, columns_from(b, j), columns_from(out, j), 0, depth, accumulate);
+    sum_tile<R, 2, false>(a, columns_from(b, j), columns_from(out, j), 0, depth);
   }
   if (j + simd::width <= n) {
-    sum_tile<R, 1, false>(a, columns_from(b, j), columns_from(out, j), 0, depth, accumulate);
+    sum_tile<R, 1, false>(a, columns_from(b, j), columns_from(out, j), 0, depth);
     j += simd::width;
   }
-  if (j < n) sum_tile<R, 1, true>(a, columns_from(b, j), columns_from(out, j), n - j, depth, accumulate);
+  if (j < n) sum_tile<R, 1, true>(a, columns_from(b, j), columns_from(out, j), n - j, depth);
 }
 
 }  // namespace
@@ -103,13 +103,13 @@ void multiply_transposed(Rows<const float> a, Rows<const float> b, float scale, 
   for (; i < m; ++i) dot_rows<1>(a.from(i), b, scale, out.from(i), n, depth);
 }
 
-void multiply(Rows<const float> a, Rows<const float> b, Rows<float> out, std::size_t m, std::size_t n,
-              std::size_t depth, bool accumulate) noexcept {
+void add_product(Rows<const float> a, Rows<const float> b, Rows<float> out, std::size_t m, std::size_t n,
+                 std::size_t depth) noexcept {
   std::size_t i = 0;
   for (; i + tile_rows <= m; i += tile_rows) {
-    sum_rows<tile_rows>(a.from(i), b, out.from(i), n, depth, accumulate);
+    sum_rows<tile_rows>(a.from(i), b, out.from(i), n, depth);
   }
-  for (; i < m; ++i) sum_rows<1>(a.from(i), b, out.from(i), n, depth, accumulate);
+  for (; i < m; ++i) sum_rows<1>(a.from(i), b, out.from(i), n, depth);
 }
 
 }  // namespace ropewalk

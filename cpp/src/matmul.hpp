@@ -19,8 +19,8 @@ struct Rows {
 void multiply_transposed(Rows<const float> a, Rows<const float> b, float scale, Rows<float> out,
                          std::size_t m, std::size_t n, std::size_t depth) noexcept;
 
-/// out[m, n] = a[m, depth] · b[depth, n], or out += with `accumulate`.
-void multiply(Rows<const float> a, Rows<const float> b, Rows<float> out, std::size_t m, std::size_t n,
-              std::size_t depth, bool accumulate) noexcept;
+/// out[m, n] += a[m, depth] · b[depth, n], term by term in the order of b's rows: a product in parts is the product.
+void add_product(Rows<const float> a, Rows<const float> b, Rows<float> out, std::size_t m, std::size_t n,
+                 std::size_t depth) noexcept;
 
 }  // namespace ropewalk

@@ -31,6 +31,20 @@ inline void store_partial(float* to, const Vector& vector, std::size_t count) no
   std::copy_n(lanes.begin(), count, to);
 }
 
+/// The first `count` lanes, or all where there are more: for a loop whose body is better there once than twice, for the
+/// whole vectors and for the tail.
+inline Vector load_up_to(const float* from, std::size_t count, float fill = 0) noexcept {
+  return count < width ? load_partial(from, count, fill) : load(from);
+}
+
+inline void store_up_to(float* to, const Vector& vector, std::size_t count) noexcept {
+  if (count < width) {
+    store_partial(to, vector, count);
+  } else {
+    store(to, vector);
+  }
+}
+
 /// a * b + c. On wasm SIMD128 this is two roundings; relaxed SIMD's fused instruction would go in here.
 inline Vector multiply_add(const Vector& a, const Vector& b, const Vector& c) noexcept {
   return xsimd::fma(a, b, c);

@@ -85,6 +85,9 @@ class Random {
   std::mt19937 engine_;
 };
 
+/// The spacing of floats about a number, of denormal ones about 0.
+inline double float_ulp(double value) { return std::ldexp(1, std::max(std::ilogb(value), -126) - 23); }
+
 inline std::vector<double> to_double(std::span<const float> values) { return {values.begin(), values.end()}; }
 
 /// first, first + 1, ...

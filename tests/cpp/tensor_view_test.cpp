@@ -85,4 +85,70 @@ TEST_CASE("view_as refuses what does not fit, blames the argument, and leaves th
   REQUIRE_THAT(attempt({4, 3, 2}), is_ok());
 }
 
+// ---- HeadsView --------------------------------------------------------------------------------------------
+
+TEST_CASE("heads_as finds every component, in either format and with rows to spare", "[tensor_view]") {
+  constexpr std::size_t batch = 2;
+  constexpr std::size_t capacity = 5;
+  constexpr std::size_t n_heads = 3;
+  constexpr std::size_t head_dim = 4;
+  std::array<int, batch * capacity * n_heads * head_dim> storage{};
+  for (const std::size_t len : {std::size_t{1}, capacity - 1, capacity}) {
+    for (const HeadsFormat format : {HeadsFormat::bshd, HeadsFormat::bhsd}) {
+      HeadsView<int> view;
+      REQUIRE_THAT(
+          heads_as(std::span<int>(storage), format, batch, capacity, len, n_heads, head_dim, "key", view),
+          is_ok());
+      REQUIRE(view.batch == batch);
+      REQUIRE(view.len == len);
+      REQUIRE(view.n_heads == n_heads);
+      REQUIRE(view.head_dim == head_dim);
+      REQUIRE(view.size() == batch * len * n_heads * head_dim);
+      for (std::size_t b = 0; b < batch; ++b) {
+        for (std::size_t s = 0; s < len; ++s) {
+          for (std::size_t h = 0; h < n_heads; ++h) {
+            const std::size_t row = format == HeadsFormat::bshd ? (b * capacity + s) * n_heads + h
+                                                                : (b * n_heads + h) * capacity + s;
+            REQUIRE(view.row(b, s, h) == &storage[row * head_dim]);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("heads become read-only, and never the other way", "[tensor_view]") {
+  STATIC_REQUIRE(std::is_convertible_v<HeadsView<float>, HeadsView<const float>>);
+  STATIC_REQUIRE_FALSE(std::is_convertible_v<HeadsView<const float>, HeadsView<float>>);
+  std::array<float, 24> storage{};
+  HeadsView<float> view;
+  REQUIRE_THAT(heads_as(std::span<float>(storage), HeadsFormat::bhsd, 1, 3, 2, 4, 2, "key", view), is_ok());
+  const HeadsView<const float> readonly = view;
+  REQUIRE(readonly.row(0, 1, 3) == view.row(0, 1, 3));
+  REQUIRE(readonly.size() == view.size());
+}
+
+TEST_CASE("heads_as refuses what does not fit, blames the argument, and leaves the view",
+          "[tensor_view][errors]") {
+  std::array<float, 120> storage{};
+  HeadsView<float> view{&storage[1], 1, 1, 1, 1, 1, 1, 1};
+  const auto attempt = [&](std::size_t batch, std::size_t capacity, std::size_t len, std::size_t n_heads,
+                           std::size_t head_dim) {
+    return heads_as(std::span<float>(storage), HeadsFormat::bshd, batch, capacity, len, n_heads, head_dim,
+                    "value", view);
+  };
+  REQUIRE_THAT(attempt(0, 5, 5, 3, 4), refuses_shape("value", 0));
+  REQUIRE_THAT(attempt(2, 0, 0, 3, 4), refuses_shape("value", 0));
+  REQUIRE_THAT(attempt(2, 5, 5, 0, 4), refuses_shape("value", 0));
+  REQUIRE_THAT(attempt(2, 5, 5, 3, 0), refuses_shape("value", 0));
+  REQUIRE_THAT(attempt(2, 5, 5, 3, 3), refuses_shape("value", 120));
+  REQUIRE_THAT(attempt(2, 6, 5, 3, 4), refuses_shape("value", 120));
+  REQUIRE_THAT(attempt(65'536, 65'536, 5, 1, 120), refuses_shape("value", 65'536));
+  REQUIRE_THAT(attempt(2, 5, 0, 3, 4), refuses_shape("value", 0));
+  REQUIRE_THAT(attempt(2, 5, 6, 3, 4), refuses_shape("value", 6));
+  REQUIRE(view.data == &storage[1]);
+  REQUIRE(view.batch_stride == 1);
+  REQUIRE_THAT(attempt(2, 5, 5, 3, 4), is_ok());
+}
+
 }  // namespace

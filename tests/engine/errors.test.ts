@@ -5,12 +5,14 @@ import {
   type ArgumentKind,
   bufferOf,
   type Call,
-  calls,
+  type ChoiceKind,
+  callsOf,
+  choices,
+  contentOf,
   inBuffers,
   invoke,
   kindOf,
   memoryOf,
-  numbersOf,
   type TensorKind,
   type TypedArray,
 } from "./calls.ts";
@@ -18,11 +20,14 @@ import {
 const engine = await loadRopewalk();
 const stranger = await loadRopewalk();
 const own = engine.f32(1);
+const calls = callsOf(engine);
 
 type Code = RopewalkError["code"];
 interface Bad {
   value: unknown;
   code: Code;
+  /** What the error says was given, if not the value itself. */
+  given?: (given: unknown) => boolean;
   /** As titles and failures show it. */
   shown: string;
 }
@@ -35,6 +40,7 @@ function show(value: unknown): string {
   if (typeof value === "bigint") return `${value}n`;
   if (Object.is(value, -0)) return "-0";
   if (ArrayBuffer.isView(value)) return `${value.constructor.name} of ${(value as Float32Array).length}`;
+  if (Array.isArray(value)) return `[${value.map(show).join(", ")}]`;
   if (typeof value === "object" && value !== null) return Object.prototype.toString.call(value);
   return String(value);
 }
@@ -49,8 +55,9 @@ function said(value: unknown): string | undefined {
   return undefined;
 }
 
-const isTensor = (kind: ArgumentKind): kind is TensorKind =>
-  kind === "f32" || kind === "f64" || kind === "i32";
+const tensorKinds = ["f32", "f64", "i32", "u8"] as const;
+const isTensor = (kind: ArgumentKind): kind is TensorKind => tensorKinds.includes(kind as TensorKind);
+const isChoice = (kind: ArgumentKind): kind is ChoiceKind => Object.hasOwn(choices, kind);
 
 // ---- What is wrong for each kind of argument ---------------------------------------------------------------------------
 
@@ -78,9 +85,14 @@ const badNumbers = {
   ],
   int32: bad("bad_value", 0.5, 2 ** 31, -(2 ** 31) - 1, 2 ** 53, -1e300),
   uint32: bad("bad_value", 0.5, -1, 2 ** 32, 2 ** 53),
+  windowSize: bad("bad_value", 0.5, -2, -1e300, 2 ** 31, 2 ** 53),
+  elementBytes: bad("bad_value", 0, 3, 5, 8, -1, 1.5),
   finite: [],
   finiteF32: bad("bad_value", 1e39, -1e39, 3.5e38),
   positive: bad("bad_value", 0, -0, -1, -1e-300),
+  notNegative: bad("bad_value", -1, -1e-300),
+  notNegativeF32: bad("bad_value", -1, -1e-300, 1e39, 3.5e38),
+  correlation: bad("bad_value", 1.000001, -1.000001, 2, -1e300),
 } satisfies Record<string, Bad[]>;
 
 function detached(array: TypedArray): TypedArray {
@@ -91,17 +103,18 @@ function detached(array: TypedArray): TypedArray {
 
 const isDetached = (value: unknown) => ArrayBuffer.isView(value) && value.buffer.byteLength === 0;
 
-const arrays = { f32: Float32Array, f64: Float64Array, i32: Int32Array };
+const arrays = { f32: Float32Array, f64: Float64Array, i32: Int32Array, u8: Uint8Array };
 
 function badTensors(kind: TensorKind, length: number, wrongLengths: boolean): Bad[] {
   const Right = arrays[kind];
-  const wrong = [Float32Array, Float64Array, Int32Array, Uint32Array, Int16Array, Uint8Array].filter(
+  const narrow = [Int16Array, Int8Array, Uint8Array, Uint8ClampedArray];
+  const wrong = [Float32Array, Float64Array, Int32Array, Uint32Array, ...narrow].filter(
     (Other) => Other !== (Right as unknown),
   );
-  const others = (["f32", "f64", "i32"] as const).filter((other) => other !== kind);
+  const others = tensorKinds.filter((other) => other !== kind);
   const deleted = bufferOf(engine, kind, length);
   deleted.delete();
-  const lengths = [length + 1, length - 1, 2 * length, 1].filter((n) => n !== length);
+  const lengths = [length + 1, length - 1, 2 * length, 1].filter((n) => n !== length && n > 0);
   return [
     ...bad("bad_type", 5, "text", true, 8n, new Array(length).fill(1), { length, 0: 1 }, () => 1),
     ...bad("bad_type", new ArrayBuffer(4 * length), new DataView(new ArrayBuffer(8 * length))),
@@ -116,38 +129,99 @@ function badTensors(kind: TensorKind, length: number, wrongLengths: boolean): Ba
   ];
 }
 
-/** Tensors whose length is what it is: other sizes follow from it. */
-const setsTheLength = ["positionIds", "tokenIds", "invFreq", "a", "query of pairScores", "x of pairPolar"];
+const itsElement = (given: unknown) => !Array.isArray(given);
+
+/** Whatever the tensor is that they are the extents of. */
+const badExtents: Bad[] = [
+  ...bad("bad_type", 5, "3", true, 8n, {}, { length: 2, 0: 3, 1: 4 }, new Int32Array([3, 4]), () => [3]),
+  ...bad(
+    "bad_shape",
+    [],
+    [1, 1, 1, 1, 1],
+    [0],
+    [3, 0],
+    [-1],
+    [1.5, 1],
+    [Number.NaN],
+    ["1"],
+    [null],
+    [2 ** 32],
+  ),
+  ...bad("bad_shape", [77, 1], [77, 1, 1], [77, 1, 1, 1], [77], new Array(2), [Symbol("1")], [[1]]),
+];
+
+const badSections: Bad[] = [
+  ...bad("bad_type", 5, "211", true, {}, new Int32Array([2, 1, 1]), () => 1),
+  ...bad("bad_shape", [], [2, 2], [2, 1, 1, 0], [4]),
+  ...bad("bad_type", ["2", 1, 1], [2, null, 1], [2, 1, undefined]).map((one) => ({
+    ...one,
+    given: itsElement,
+  })),
+  ...bad("bad_value", [-1, 4, 1], [1.5, 1.5, 1], [2, 1, Number.NaN], [2 ** 31, 0, 0]).map((one) => ({
+    ...one,
+    given: itsElement,
+  })),
+  // Not four pairs together.
+  ...bad("bad_shape", [2, 1, 0], [2, 2, 1], [2 ** 31 - 1, 2 ** 31 - 1, 2 ** 31 - 1]).map((one) => ({
+    ...one,
+    given: itsElement,
+  })),
+];
+
+function badCaches(): Bad[] {
+  const options = { capacity: 4, nKvHeads: 2, headDim: 6 };
+  const filled = (from: typeof engine) => {
+    const cache = from.kvCache(options);
+    cache.append({ key: new Float32Array(48), value: new Float32Array(48), len: 4 });
+    return cache;
+  };
+  const deleted = filled(engine);
+  deleted.delete();
+  const { key } = filled(engine).read();
+  return [
+    ...bad("bad_type", 5, "cache", true, 8n, [], options, key, own, () => deleted, { ...deleted }),
+    ...bad("bad_value", filled(stranger)),
+    ...bad("disposed", deleted),
+    ...bad("bad_shape", engine.kvCache(options)),
+  ];
+}
+
+const badConfigs = bad("bad_type", 5, "{}", true, 8n, () => ({}), [], new Float32Array(3));
 
 function badValues(call: Call, argument: string, kind: ArgumentKind): Bad[] {
-  // Without positionIds it is a run, of which seqLen is missing: "missing options" has that.
-  const mayBeAbsent = call.optional.includes(argument) || argument === "positionIds";
+  // Without one of them it is another form, of which the rest is missing: "missing options" has that.
+  const isForm = ["positionIds", "cache"].includes(argument) && !("seqLen" in call.good);
+  const mayBeAbsent = call.optional.includes(argument) || isForm;
   const absent = mayBeAbsent ? [] : bad("bad_type", undefined);
   const always = [...absent, ...bad("bad_type", null)];
   if (isTensor(kind)) {
-    const sets = [argument, `${argument} of ${call.method}`].some((name) => setsTheLength.includes(name));
-    const x = call.method === "addEncoding" && argument === "x";
-    return [...always, ...badTensors(kind, (call.good[argument] as TypedArray).length, !sets && !x)];
+    const fixed = !call.anyLength.includes(argument);
+    return [...always, ...badTensors(kind, (call.good[argument] as TypedArray).length, fixed)];
   }
   if (kind === "boolean") return [...always, ...bad("bad_type", 0, 1, "true", {}, [], 1n)];
-  if (kind === "layout") {
+  if (isChoice(kind)) {
+    const [first, second] = choices[kind];
     return [
       ...always,
-      ...bad("bad_type", 0, 1, true, ["half"], {}),
-      ...bad("bad_value", "", "neox", "Half", "half ", "toString", "interleaved,half"),
+      ...bad("bad_type", 0, 1, true, [first], {}, Symbol(first)),
+      ...bad("bad_value", "", "neox", first.toUpperCase(), `${first} `, "toString", `${first},${second}`),
     ];
   }
+  if (kind === "extents") return [...bad("bad_type", null), ...badExtents];
+  if (kind === "sections") return [...always, ...badSections];
+  if (kind === "cache") return [...always, ...badCaches()];
+  if (kind === "config") return [...always, ...badConfigs];
   return [...always, ...notNumbers, ...notFinite, ...badNumbers[kind]];
 }
 
 // ---- What has to hold after each of them -------------------------------------------------------------------------------
 
 let memory: number;
-const expected = new Map<Call, Record<string, number[]>>();
+const expected = new Map<Call, Record<string, unknown>>();
 
 beforeAll(() => {
   // Once the good way, so that what each function keeps for itself is there.
-  for (const call of calls) expected.set(call, numbersOf(invoke(engine, call, call.good)));
+  for (const call of calls) expected.set(call, contentOf(invoke(engine, call, call.good)));
   for (const call of calls) {
     const { options, free } = inBuffers(engine, call);
     invoke(engine, call, options);
@@ -178,7 +252,7 @@ function refused(call: Call, what: string, attempt: () => unknown): RopewalkErro
 
 /** As if nothing had been: same numbers from the next good call, same memory. */
 function worksOn(call: Call, what: string): void {
-  expect(numbersOf(invoke(engine, call, call.good)), `${what}; then the good call`).toEqual(
+  expect(contentOf(invoke(engine, call, call.good)), `${what}; then the good call`).toEqual(
     expected.get(call),
   );
   expect(memoryOf(own), `${what}; then the memory`).toBe(memory);
@@ -199,12 +273,12 @@ describe.each(calls)("$title refuses", (call) => {
     const before = contents(buffers);
     const table = badValues(call, argument, kind);
     expect(table.length).toBeGreaterThan(5);
-    for (const { value, code, shown } of table) {
+    for (const { value, code, shown, given = (one: unknown) => Object.is(one, value) } of table) {
       for (const base of [call.good, options]) {
         const what = `${argument}: ${shown}${base === options ? ", in buffers" : ""}`;
         const error = refused(call, what, () => invoke(engine, call, { ...base, [argument]: value }));
         expect({ code: error.code, argument: error.argument }, what).toEqual({ code, argument });
-        expect(Object.is(error.given, value), `${what}: what the error says was given`).toBe(true);
+        expect(given(error.given), `${what}: what the error says was given`).toBe(true);
         // It has no elements left: to hear of a wrong length alone would puzzle.
         if (isDetached(value)) expect(error.allowed).toContain("not detached");
         worksOn(call, what);
@@ -218,7 +292,7 @@ describe.each(calls)("$title refuses", (call) => {
     test(`what ${argument} cannot be (a buffer for the result)`, () => {
       const { options, buffers, free } = inBuffers(engine, call);
       const before = contents(buffers);
-      const asked = argument === "weights" ? [] : bad("bad_type", true, false);
+      const asked = call.asked.includes(argument) ? [] : bad("bad_type", true, false);
       const table = [
         ...badTensors(kind, length, true).filter(({ value }) => value !== true && kindOf(value) !== kind),
         ...asked,
@@ -251,14 +325,16 @@ describe.each(calls)("$title refuses", (call) => {
     expect([...Object.keys(call.arguments), "seqLen"]).toContain(empty.argument);
   });
 
-  const sizes = Object.entries(call.arguments).filter(([, kind]) => kind === "size" || kind === "evenSize");
+  const sizes = Object.entries(call.arguments).filter(
+    ([name, kind]) => (kind === "size" || kind === "evenSize") && !call.freeSizes.includes(name),
+  );
   testIf(sizes.length > 0)("sizes that the tensors do not have", () => {
     const { options, buffers, free } = inBuffers(engine, call);
     const before = contents(buffers);
-    const names = [...Object.keys(buffers), "rotaryDim", "nKvHeads", "dim"];
+    const names = [...Object.keys(buffers), "rotaryDim", "nKvHeads", "dim", "maskShape", "biasShape"];
     for (const [argument, kind] of sizes) {
-      const step = kind === "evenSize" ? 2 : 1;
-      for (const value of [(call.good[argument] as number) + step, (call.good[argument] as number) - step]) {
+      const [size, step] = [call.good[argument] as number, kind === "evenSize" ? 2 : 1];
+      for (const value of [size + step, size - step].filter((one) => one > 0)) {
         const what = `${argument}: ${value}`;
         const error = refused(call, what, () => invoke(engine, call, { ...options, [argument]: value }));
         expect(["bad_shape", "bad_value"], what).toContain(error.code);
@@ -294,7 +370,11 @@ describe.each(calls)("$title refuses", (call) => {
         }
       }
       free();
-      if (["attention", "attention (weights)", "buildRopeCache", "addEncoding"].includes(call.title))
+      if (
+        ["attention", "RopeCache", "addEncoding", "rmsNorm", "softmax"].some((one) =>
+          call.title.includes(one),
+        )
+      )
         expect(tried).toBeGreaterThan(0);
     },
   );
@@ -305,8 +385,12 @@ describe.each(calls)("$title refuses", (call) => {
 const f32 = (length: number) => new Float32Array(length);
 const f64 = (length: number) => new Float64Array(length);
 const i32 = (length: number) => new Int32Array(length);
+const u8 = (length: number) => new Uint8Array(length);
+/** Frequencies of which the last is none. */
+const unfit = () => new Float64Array([1, 0.5, 0.25, Number.NaN]);
 /** More bytes than a WebAssembly memory has; none of them is touched, so that they cost nothing. */
 const vast = () => f32(2 ** 29);
+const vastF64 = () => f64(2 ** 28);
 const k64 = 2 ** 16;
 const k32 = 2 ** 15;
 
@@ -327,6 +411,8 @@ const between = (
 ): Between => ({ title, what, argument, code, options });
 
 const encodings = ["integerEncoding", "binaryEncoding", "sinusoidalEncoding"];
+const caches = ["buildRopeCache", "buildXposCache"];
+const none = undefined;
 const headsOf = (nHeads: number, nKvHeads: number) => ({
   nHeads,
   nKvHeads,
@@ -335,6 +421,18 @@ const headsOf = (nHeads: number, nKvHeads: number) => ({
   value: f32(4 * nKvHeads * 6),
 });
 const narrow = { qLen: 1, kvLen: 1, nHeads: 1, nKvHeads: 1, headDim: 1 };
+const unbiased = { mask: none, maskShape: none, bias: none, biasShape: none };
+/** What a cache says itself, or has in its place. */
+const beside: [string, unknown][] = [
+  ...["key", "value", "pastKey", "pastValue"].map((name): [string, unknown] => [name, f32(48)]),
+  ...["kvLen", "nKvHeads", "headDim", "vHeadDim", "batch", "pastLen"].map((name): [string, unknown] => [
+    name,
+    4,
+  ]),
+  ...["presentKey", "presentValue"].map((name): [string, unknown] => [name, own]),
+  ["format", "bshd"],
+  ["kvLens", i32(1)],
+];
 
 const betweens: Between[] = [
   ...encodings.flatMap((title) => [
@@ -357,16 +455,22 @@ const betweens: Between[] = [
       dim: 2 ** 30,
     })),
   ]),
-  between("buildRopeCache", "positionIds together with seqLen", "seqLen", "bad_value", () => ({ seqLen: 3 })),
-  between("buildRopeCache", "a product that overflows", "cos", "bad_shape", () => ({
-    positionIds: i32(k64),
-    invFreq: f64(k64),
-  })),
-  between("buildRopeCache", "no memory for it", "cos", "out_of_memory", () => ({
-    positionIds: i32(k32),
-    invFreq: f64(k32),
-  })),
-  ...[...encodings, "buildRopeCache"].map((title) =>
+  ...caches.flatMap((title) => [
+    between(title, "positionIds together with seqLen", "seqLen", "bad_value", () => ({ seqLen: 3 })),
+    between(title, "frequencies that are not finite", "invFreq", "bad_value", () => ({ invFreq: unfit() })),
+    between(title, "a product that overflows", "cos", "bad_shape", () => ({
+      positionIds: i32(k64),
+      invFreq: f64(k64),
+    })),
+    between(title, "no memory for it", "cos", "out_of_memory", () => ({
+      positionIds: i32(k32),
+      invFreq: f64(k32),
+    })),
+    between(title, "a buffer for the cosines alone, of no length", "cos", "bad_type", () => ({
+      cos: f32(12),
+    })),
+  ]),
+  ...[...encodings, ...caches].map((title) =>
     between(
       `${title} (run)`,
       "positions that run past int32",
@@ -378,6 +482,44 @@ const betweens: Between[] = [
       }),
     ),
   ),
+  ...["buildMropeCache", "buildMropeCache (interleaved)"].flatMap((title) => [
+    between(title, "frequencies that are not finite", "invFreq", "bad_value", () => ({ invFreq: unfit() })),
+    between(title, "sections for fewer pairs", "sections", "bad_shape", () => ({ invFreq: f64(5) })),
+    between(title, "positions that overflow", "positionIds", "bad_shape", () => ({ seqLen: 2 ** 30 })),
+    between(title, "a product that overflows", "cos", "bad_shape", () => ({
+      positionIds: i32(3 * k32),
+      seqLen: k32,
+      invFreq: f64(k64),
+    })),
+    between(title, "no memory for it", "cos", "out_of_memory", () => ({
+      positionIds: i32(3 * k32),
+      seqLen: k32,
+      invFreq: f64(k32),
+      sections: [k32, 0, 0],
+    })),
+  ]),
+  between("buildMropeCache (interleaved)", "sections that do not fit", "sections", "bad_shape", () => ({
+    sections: [0, 4, 0],
+  })),
+  between("buildAxialRopeCache", "an odd number of pairs", "rotaryDim", "bad_shape", () => ({
+    rotaryDim: 6,
+  })),
+  between("buildAxialRopeCache", "positions that overflow", "positionIds", "bad_shape", () => ({
+    seqLen: 2 ** 30,
+  })),
+  between("buildAxialRopeCache", "a product that overflows", "cos", "bad_shape", () => ({
+    positionIds: i32(2 * k64),
+    seqLen: k64,
+    rotaryDim: k64,
+  })),
+  between("buildAxialRopeCache", "no memory for it", "cos", "out_of_memory", () => ({
+    positionIds: i32(2 * k32),
+    seqLen: k32,
+    rotaryDim: k64,
+  })),
+  between("ropeFromConfig (default)", "no memory for it", "invFreq", "out_of_memory", () => ({
+    config: { head_dim: 2 ** 30, rope_parameters: { rope_type: "default", rope_theta: 10_000 } },
+  })),
   between("ropeInvFreq", "the largest odd size", "rotaryDim", "bad_value", () => ({
     rotaryDim: 2 ** 31 - 1,
   })),
@@ -388,11 +530,92 @@ const betweens: Between[] = [
     x: f32(66),
     rotaryDim: undefined,
   })),
+  between("applyRope", "rows for neither all tokens nor each of a sequence", "cos", "bad_shape", () => ({
+    cos: f32(20),
+    sin: f32(20),
+  })),
+  between("applyRope", "rows that are as many as said, and yet too few", "cos", "bad_shape", () => ({
+    rows: 5,
+    cos: f32(20),
+    sin: f32(20),
+  })),
+  between("applyRope (positionIds)", "a part of a row", "cos", "bad_shape", () => ({
+    cos: f32(19),
+    rows: none,
+  })),
+  between("applyRope (positionIds)", "a sin of fewer rows", "sin", "bad_shape", () => ({
+    cos: f32(24),
+    rows: 6,
+  })),
+  ...[5, -1, 2 ** 31 - 1, -(2 ** 31)].map((id) =>
+    between("applyRope (positionIds)", `row ${id} of 5`, "positionIds", "bad_value", () => ({
+      positionIds: new Int32Array([4, 0, 2, 1, 1, id]),
+    })),
+  ),
+  between("convertRopeLayout", "rotaryDim past headDim", "rotaryDim", "bad_value", () => ({ rotaryDim: 12 })),
+  between("convertRopeLayout", "an odd headDim for want of rotaryDim", "rotaryDim", "bad_shape", () => ({
+    x: f32(66),
+    headDim: 11,
+    rotaryDim: none,
+  })),
+  between("convertRopeLayout", "a product that overflows", "x", "bad_shape", () => ({
+    outer: k64,
+    inner: k64,
+  })),
+  between("convertRopeLayout", "no memory for it", "x", "out_of_memory", () => ({
+    x: vast(),
+    outer: 1,
+    headDim: 16,
+    inner: 2 ** 25,
+    rotaryDim: none,
+  })),
+
+  between("alibiSlopes", "no memory for it", "out", "out_of_memory", () => ({ nHeads: 2 ** 30 })),
+  ...["alibiBias", "t5Buckets", "t5Bias"].flatMap((title) => [
+    between(title, "a product that overflows", "out", "bad_shape", () => ({ qLen: k64, kvLen: k64 })),
+    between(title, "no memory for it", "out", "out_of_memory", () => ({
+      qLen: k32,
+      kvLen: k32,
+      ...(title === "alibiBias" && { slopes: f32(1) }),
+      ...(title === "t5Bias" && { table: f32(7), nHeads: 1 }),
+    })),
+  ]),
+  ...[2, 7, 514].map((numBuckets) =>
+    between("t5Buckets", `${numBuckets} buckets for both sides`, "numBuckets", "bad_value", () => ({
+      numBuckets,
+    })),
+  ),
+  between(
+    "t5Buckets",
+    "a maxDistance within the distances with a bucket each",
+    "maxDistance",
+    "bad_value",
+    () => ({
+      maxDistance: 2,
+    }),
+  ),
+  ...[1, 513].map((numBuckets) =>
+    between("t5Bias", `${numBuckets} buckets for one side`, "numBuckets", "bad_value", () => ({
+      numBuckets,
+      table: f32(numBuckets * 4),
+    })),
+  ),
+  between(
+    "t5Bias",
+    "a maxDistance within the distances with a bucket each",
+    "maxDistance",
+    "bad_value",
+    () => ({
+      maxDistance: 3,
+    }),
+  ),
+  between("t5Bias", "a table that overflows", "table", "bad_shape", () => ({ nHeads: 2 ** 31 - 1 })),
   between("applyRope", "a product that overflows", "x", "bad_shape", () => ({ seqLen: k64, nHeads: k64 })),
   between("applyRope", "no memory for it", "x", "out_of_memory", () => ({
     x: vast(),
     cos: f32(2),
     sin: f32(2),
+    batch: 1,
     seqLen: 1,
     nHeads: 2 ** 27,
     headDim: 4,
@@ -400,7 +623,7 @@ const betweens: Between[] = [
   })),
   between("attention", "nKvHeads that does not divide nHeads", "nKvHeads", "bad_shape", () => headsOf(4, 3)),
   between("attention", "more nKvHeads than nHeads", "nKvHeads", "bad_shape", () => headsOf(2, 4)),
-  between("attention", "a query that overflows", "query", "bad_shape", () => ({ qLen: k64, headDim: k64 })),
+  between("attention", "a query that overflows", "query", "bad_shape", () => ({ qLen: 2 ** 30 })),
   between("attention", "keys that overflow", "key", "bad_shape", () => ({ kvLen: 2 ** 31 - 1 })),
   between("attention (weights)", "weights that overflow", "weights", "bad_shape", () => ({
     ...narrow,
@@ -425,6 +648,170 @@ const betweens: Between[] = [
     query: f32(2 ** 9),
     key: vast(),
     value: vast(),
+  })),
+  between("attention (all options)", "no memory for the scores", "scores", "out_of_memory", () => ({
+    ...narrow,
+    ...unbiased,
+    batch: 1,
+    vHeadDim: 1,
+    weights: false,
+    qLen: k32,
+    kvLen: k32,
+    query: f32(k32),
+    key: f32(k32),
+    value: f32(k32),
+  })),
+  between("attention (all options)", "scores that overflow", "scores", "bad_shape", () => ({
+    ...narrow,
+    ...unbiased,
+    batch: 1,
+    vHeadDim: 1,
+    weights: none,
+    qLen: k64,
+    kvLen: k64,
+    query: f32(k64),
+    key: f32(k64),
+    value: f32(k64),
+  })),
+  ...["mask", "bias"].map((name) =>
+    between("attention (all options)", `a ${name}Shape without ${name}`, `${name}Shape`, "bad_value", () => ({
+      [name]: none,
+    })),
+  ),
+  ...["mask", "bias"].map((name) =>
+    between("attention (all options)", `a ${name} of another shape`, name, "bad_shape", () => ({
+      [`${name}Shape`]: [3, 1],
+    })),
+  ),
+  ...["mask", "bias"].map((name) =>
+    between(
+      "attention (all options)",
+      `a ${name} of more keys than there are`,
+      `${name}Shape`,
+      "bad_shape",
+      () => ({
+        [name]: name === "mask" ? u8(15) : f32(15),
+        [`${name}Shape`]: [3, 5],
+      }),
+    ),
+  ),
+  between("attention (kvLens)", "a queryOffset beside kvLens", "queryOffset", "bad_value", () => ({
+    queryOffset: 0,
+  })),
+  ...[5, -1, -(2 ** 31), 2 ** 31 - 1].map((len) =>
+    between("attention (kvLens)", `${len} of 4 keys`, "kvLens", "bad_value", () => ({
+      kvLens: new Int32Array([4, len]),
+    })),
+  ),
+  between("attention (past)", "kvLens beside a past", "kvLens", "bad_value", () => ({
+    kvLens: new Int32Array([4]),
+  })),
+  ...(["pastKey", "pastValue", "pastLen"] as const).map((name) =>
+    between("attention (past)", `a past without ${name}`, name, "bad_type", () => ({ [name]: none })),
+  ),
+  between("attention", "a past of a length alone", "pastKey", "bad_type", () => ({ pastLen: 2 })),
+  between("attention", "a buffer for the present without a past", "pastLen", "bad_type", () => ({
+    presentKey: engine.f32(48),
+  })),
+  between("attention (past)", "past and present that overflow", "pastLen + kvLen", "bad_value", () => ({
+    pastLen: 2 ** 31 - 1,
+  })),
+  between("attention (past)", "a present that overflows", "presentKey", "bad_shape", () => ({
+    ...narrow,
+    headDim: 2,
+    vHeadDim: 1,
+    pastLen: 2 ** 30 - 1,
+    query: f32(2),
+    key: f32(2),
+    value: f32(1),
+    pastKey: f32(2 ** 31 - 2),
+    pastValue: f32(2 ** 30 - 1),
+  })),
+  ...beside.map(([name, value]) =>
+    between("attention (cache)", `${name} beside a cache`, name, "bad_value", () => ({ [name]: value })),
+  ),
+  between("attention (cache)", "heads that are no multiple of the cache's", "nKvHeads", "bad_shape", () => ({
+    nHeads: 3,
+    query: f32(54),
+  })),
+  between("attention (cache)", "a query of another headDim", "query", "bad_shape", () => ({
+    query: f32(48),
+  })),
+  between("kvCache", "keys that overflow", "capacity", "bad_shape", () => ({
+    capacity: 2 ** 30,
+    headDim: 1,
+  })),
+  between("kvCache", "values that overflow", "capacity", "bad_shape", () => ({ vHeadDim: 2 ** 30 })),
+  between("kvCache", "no memory for the keys", "capacity", "out_of_memory", () => ({
+    batch: 1,
+    capacity: 2 ** 29,
+    nKvHeads: 1,
+    vHeadDim: 1,
+  })),
+  // Room for the keys alone would be there, and is not taken.
+  between("kvCache", "no memory for the values", "capacity", "out_of_memory", () => ({
+    batch: 1,
+    capacity: 2 ** 20,
+    nKvHeads: 1,
+    headDim: 8,
+    vHeadDim: 2000,
+  })),
+  between("append (KvCache)", "more rows than are left", "len", "bad_shape", () => ({
+    key: f32(48),
+    value: f32(64),
+    len: 4,
+  })),
+  between("append (KvCache)", "more rows than there ever were", "len", "bad_shape", () => ({
+    len: 2 ** 31 - 1,
+  })),
+  between("append (KvCache)", "keys of another length", "key", "bad_shape", () => ({ len: 1 })),
+  between("append (KvCache)", "values of another length", "value", "bad_shape", () => ({ value: f32(24) })),
+  ...[4, -1, -(2 ** 31), 2 ** 31 - 1].map((index) =>
+    between("writeCache", `two rows from ${index} of 5`, "writeIndices", "bad_value", () => ({
+      writeIndices: new Int32Array([0, index]),
+    })),
+  ),
+  ...[-1, -(2 ** 31)].map((index) =>
+    between("writeCache (circular)", `rows from ${index} of 5`, "writeIndices", "bad_value", () => ({
+      writeIndices: new Int32Array([index]),
+    })),
+  ),
+  ...["writeCache", "writeCache (circular)"].flatMap((title) => [
+    between(title, "more rows than the capacity", "update", "bad_shape", () => ({
+      batch: 1,
+      outer: 1,
+      rows: 6,
+      inner: 1,
+      cache: f32(5),
+      update: f32(6),
+      writeIndices: i32(1),
+    })),
+    between(title, "an update that overflows", "update", "bad_shape", () => ({ outer: k64, inner: k64 })),
+    between(title, "a cache that overflows", "cache", "bad_shape", () => ({ capacity: 2 ** 31 - 1 })),
+    between(title, "no memory for it", "cache", "out_of_memory", () => ({
+      batch: 1,
+      outer: 1,
+      capacity: 2 ** 29,
+      rows: 1,
+      inner: 1,
+      cache: vast(),
+      update: f32(1),
+      writeIndices: none,
+    })),
+  ]),
+  between("rmsNorm", "a product that overflows", "x", "bad_shape", () => ({ rows: k64, dim: k64 })),
+  between("rmsNorm", "no memory for it", "x", "out_of_memory", () => ({
+    x: vast(),
+    rows: 2 ** 25,
+    dim: 16,
+    weight: f32(16),
+  })),
+  between("softmax", "a product that overflows", "x", "bad_shape", () => ({ outer: k64, inner: k64 })),
+  between("softmax", "no memory for it", "x", "out_of_memory", () => ({
+    x: vast(),
+    outer: 1,
+    size: 2 ** 29,
+    inner: 1,
   })),
   between("seededEmbedding", "a product that overflows", "out", "bad_shape", () => ({ dim: 2 ** 30 })),
   between("seededEmbedding", "no memory for it", "out", "out_of_memory", () => ({
@@ -467,6 +854,32 @@ const betweens: Between[] = [
     rows: 1,
     dim: 2 ** 29,
   })),
+  ...["rowCosines", "neighbourDistances", "similarity"].map((title) =>
+    between(title, "a product that overflows", title === "rowCosines" ? "a" : "x", "bad_shape", () => ({
+      rows: k64,
+      dim: k64,
+    })),
+  ),
+  between("rowCosines", "no memory for it", "a", "out_of_memory", () => {
+    const a = vast();
+    return { a, b: a, rows: 1, dim: 2 ** 29 };
+  }),
+  between("neighbourDistances", "a single row", "rows", "bad_value", () => ({ x: f32(5), rows: 1 })),
+  between("neighbourDistances", "no memory for it", "x", "out_of_memory", () => ({
+    x: vast(),
+    rows: 2,
+    dim: 2 ** 28,
+  })),
+  between("similarity", "a result that overflows", "out", "bad_shape", () => ({
+    x: f32(k64),
+    rows: k64,
+    dim: 1,
+  })),
+  between("similarity", "no memory for the result", "out", "out_of_memory", () => ({
+    x: f32(k32),
+    rows: k32,
+    dim: 1,
+  })),
   between("maxAbsDifference", "tensors of two lengths", "b", "bad_shape", () => ({ a: f32(14) })),
   between("maxAbsDifference", "no memory for it", "a", "out_of_memory", () => {
     const a = vast();
@@ -477,6 +890,10 @@ const betweens: Between[] = [
     count: 2 ** 30,
     invFreq: f64(1),
   })),
+  between("ropePeriods", "frequencies that are not finite", "invFreq", "bad_value", () => ({
+    invFreq: unfit(),
+  })),
+  between("ropePeriods", "no memory for it", "invFreq", "out_of_memory", () => ({ invFreq: vastF64() })),
   between("pairPolar", "an odd head", "x", "bad_shape", () => ({ x: f32(7) })),
   between("pairPolar", "no memory for it", "x", "out_of_memory", () => ({ x: vast() })),
   between("pairScores", "an odd head", "query", "bad_shape", () => ({ query: f32(7), key: f32(7) })),
@@ -485,6 +902,30 @@ const betweens: Between[] = [
     const query = vast();
     return { query, key: query };
   }),
+  ...["ropeScore", "ropeScoreByDistance"].flatMap((title) => [
+    between(title, "a key of another length", "key", "bad_shape", () => ({ query: f32(8) })),
+    between(title, "more pairs than the head has", "invFreq", "bad_shape", () => ({
+      invFreq: f64(6),
+      pairMask: u8(6),
+    })),
+    between(title, "frequencies that are not finite", "invFreq", "bad_value", () => ({ invFreq: unfit() })),
+    between(title, "a mask for other pairs", "pairMask", "bad_shape", () => ({ invFreq: f64(3) })),
+    between(title, "no memory for it", "query", "out_of_memory", () => {
+      const query = vast();
+      return { query, key: query };
+    }),
+  ]),
+  between("ropeScoreByDistance", "no memory for the result", "out", "out_of_memory", () => ({
+    count: 2 ** 30,
+  })),
+  between("ropeRandomScores", "frequencies that are not finite", "invFreq", "bad_value", () => ({
+    invFreq: unfit(),
+  })),
+  between("ropeRandomScores", "no memory for it", "mean", "out_of_memory", () => ({ count: 2 ** 30 })),
+  between("ropeDecayBound", "frequencies that are not finite", "invFreq", "bad_value", () => ({
+    invFreq: unfit(),
+  })),
+  between("ropeDecayBound", "no memory for it", "out", "out_of_memory", () => ({ count: 2 ** 30 })),
 ];
 
 describe("what does not go together is refused", () => {
@@ -502,31 +943,31 @@ describe("what does not go together is refused", () => {
   test("memory is wanting in every function that takes a size or a tensor", () => {
     const methods = (code: Code) =>
       new Set(betweens.filter((one) => one.code === code).map((one) => one.title.split(" ")[0]));
-    expect(methods("out_of_memory")).toEqual(new Set(calls.map((call) => call.method)));
+    // A cache has its memory already when it is appended to, and the bytes of one are a product.
+    const modest = ["append", "cacheBytes"];
+    const methodsOfAll = calls.map((call) => call.method).filter((method) => !modest.includes(method));
+    expect(methods("out_of_memory")).toEqual(new Set(methodsOfAll));
   });
 });
 
 // ---- Buffers -----------------------------------------------------------------------------------------------------------
 
-describe("f32(), f64() and i32() refuse", () => {
-  test.each(["f32", "f64", "i32"] as const)(
-    "%s: what is neither a length nor an array of the kind",
-    (kind) => {
-      const { call, wrong } = { call: { method: kind }, wrong: kind === "f64" ? f32(3) : f64(3) };
-      for (const { value, code, shown } of [
-        ...bad("bad_type", undefined, null, "8", true, 8n, [1, 2], {}, wrong, new ArrayBuffer(8)),
-        ...notFinite,
-        ...badNumbers.size,
-        ...bad("bad_shape", new arrays[kind](0), detached(new arrays[kind](4))),
-      ]) {
-        const error = refused({ title: kind } as Call, shown, () => invoke(engine, call, value));
-        expect(error.code, shown).toBe(code);
-        expect(["length", "content"], shown).toContain(error.argument);
-        expect(Object.is(error.given, value), shown).toBe(true);
-        expect(memoryOf(own)).toBe(memory);
-      }
-    },
-  );
+describe("f32(), f64(), i32() and u8() refuse", () => {
+  test.each(tensorKinds)("%s: what is neither a length nor an array of the kind", (kind) => {
+    const { call, wrong } = { call: { method: kind }, wrong: kind === "f64" ? f32(3) : f64(3) };
+    for (const { value, code, shown } of [
+      ...bad("bad_type", undefined, null, "8", true, 8n, [1, 2], {}, wrong, new ArrayBuffer(8)),
+      ...notFinite,
+      ...badNumbers.size,
+      ...bad("bad_shape", new arrays[kind](0), detached(new arrays[kind](4))),
+    ]) {
+      const error = refused({ title: kind } as Call, shown, () => invoke(engine, call, value));
+      expect(error.code, shown).toBe(code);
+      expect(["length", "content"], shown).toContain(error.argument);
+      expect(Object.is(error.given, value), shown).toBe(true);
+      expect(memoryOf(own)).toBe(memory);
+    }
+  });
 
   test.each([
     ["f32", 2 ** 29],
@@ -535,6 +976,7 @@ describe("f32(), f64() and i32() refuse", () => {
     ["f64", 2 ** 28],
     ["f64", 2 ** 31 - 1],
     ["i32", 2 ** 30],
+    ["u8", 2 ** 31 - 1],
   ] as const)("%s(%d): memory that cannot be had", (kind, length) => {
     const error = refused({ title: kind } as Call, String(length), () => bufferOf(engine, kind, length));
     expect([error.code, error.argument]).toEqual(["out_of_memory", "length"]);
@@ -549,5 +991,5 @@ test("the table has every function of the engine", () => {
   const methods = Object.getOwnPropertyNames(Object.getPrototypeOf(engine));
   const inTable = new Set(calls.map(({ method }) => method));
   const outside = methods.filter((name) => !inTable.has(name));
-  expect(outside.sort()).toEqual(["constructor", "f32", "f64", "i32"]);
+  expect(outside.sort()).toEqual(["constructor", "f32", "f64", "i32", "u8"]);
 });

@@ -1,9 +1,20 @@
 // What is done again takes no more memory than the first time, however it ends.
 import { loadRopewalk, type Ropewalk, RopewalkError } from "ropewalk";
 import { describe, expect, test } from "vitest";
-import { type AnyBuffer, type Call, calls, inBuffers, invoke, memoryOf, numbersOf } from "./calls.ts";
+import {
+  type AnyBuffer,
+  bufferOf,
+  type Call,
+  callsOf,
+  contentOf,
+  inBuffers,
+  invoke,
+  memoryOf,
+  type TensorKind,
+} from "./calls.ts";
 
 const times = 2_000;
+const manyTimes = 100_000;
 
 /** How far the heap reaches, to the byte: where a buffer comes to stand that fits into no gap. */
 function reach(engine: Ropewalk): number {
@@ -15,17 +26,35 @@ function reach(engine: Ropewalk): number {
 
 const engine = await loadRopewalk();
 const own: AnyBuffer = engine.f32(1);
-const warm = (call: Call) => numbersOf(invoke(engine, call, call.good));
+const calls = callsOf(engine);
+const warm = (call: Call) => contentOf(invoke(engine, call, call.good));
 for (const call of calls) warm(call);
 
-function stays(work: () => void): void {
-  work();
+function stays(work: (i: number) => void, n = times): void {
+  work(0);
   const before = { memory: memoryOf(own), reach: reach(engine) };
-  for (let i = 0; i < times; i++) work();
+  for (let i = 0; i < n; i++) work(i);
   expect({ memory: memoryOf(own), reach: reach(engine) }).toEqual(before);
 }
 
-describe(`${times} times over, the memory stays as it is`, () => {
+describe(`${manyTimes} times over, the memory stays as it is`, () => {
+  const oneOfEach = calls.filter((call, i) => calls.findIndex(({ method }) => method === call.method) === i);
+
+  test.each(oneOfEach)("$method", { timeout: 60_000 }, (call) => {
+    const expected = warm(call);
+    const { options, free } = inBuffers(engine, call);
+    // Every fifth time with arrays, which take the longest.
+    stays((i) => invoke(engine, call, i % 5 === 0 ? call.good : options), manyTimes);
+    free();
+    expect(warm(call)).toEqual(expected);
+  });
+
+  test.each(["f32", "f64", "i32", "u8"] as TensorKind[])("%s, given back", (kind) => {
+    stays(() => bufferOf(engine, kind, 100).delete(), manyTimes);
+  });
+});
+
+describe(`${times} times over, in every form, the memory stays as it is`, () => {
   test.each(calls)("$title, with arrays", (call) => {
     const expected = warm(call);
     stays(() => invoke(engine, call, call.good));
@@ -56,13 +85,45 @@ describe(`${times} times over, the memory stays as it is`, () => {
   test("buffers, made and given back", () => {
     stays(() => {
       for (const buffer of [engine.f32(100), engine.f64(new Float64Array(7)), engine.i32(3)]) buffer.delete();
+      for (const buffer of [engine.u8(new Uint8Array(5)), engine.u8(1)]) buffer.delete();
     });
+  });
+
+  test("a cache, made, filled, attended to and given back", () => {
+    const [key, query] = [new Float32Array(12).fill(1), new Float32Array(6)];
+    stays(() => {
+      using cache = engine.kvCache({ capacity: 4, nKvHeads: 1, headDim: 6 });
+      cache.append({ key, value: key, len: 2 });
+      engine.attention({ query, cache, qLen: 1, nHeads: 1 });
+      expect(() => cache.append({ key, value: key, len: 3 })).toThrow(RopewalkError);
+    });
+  });
+
+  test("a call whose every tensor is of another size than the last one's", () => {
+    const sizes = [5, 1, 4, 2, 3];
+    const turn = (i: number) => {
+      const n = sizes[i % sizes.length] as number;
+      const x = new Float32Array(n * n).fill(1);
+      engine.attention({
+        query: x,
+        key: x,
+        value: x,
+        qLen: n,
+        nHeads: 1,
+        headDim: n,
+        mask: new Uint8Array(n * n),
+      });
+    };
+    stays(turn);
   });
 
   test("memory that cannot be had", () => {
     stays(() => {
       expect(() => engine.f32(2 ** 30)).toThrow(RopewalkError);
       expect(() => engine.ropeInvFreq({ rotaryDim: 2 ** 30 })).toThrow(RopewalkError);
+      expect(() => engine.kvCache({ capacity: 2 ** 20, nKvHeads: 1, headDim: 1, vHeadDim: 2000 })).toThrow(
+        RopewalkError,
+      );
     });
   });
 });
@@ -137,6 +198,51 @@ describe("the module behind the engine", () => {
     expect(Array.from(out.view())).toEqual(new Array(12).fill(777));
     expect(module.count_emval_handles()).toBe(handles);
     expect(x.view().buffer.byteLength).toBe(bytes);
+    good();
+  });
+
+  test("keeps nothing of the objects that cross with a call, taken or refused", async () => {
+    const module = await rawModule();
+    const [query, key, value, out, scratch] = [8, 12, 6, 4, 12].map((length) =>
+      module.F32Buffer.allocate(length),
+    );
+    key.view().fill(1);
+    value.view().set([1, 2, 3, 4, 5, 6]);
+    const heads = { format: module.HeadsFormat.bshd, batch: 1, capacity: 2, len: 2, n_heads: 1, head_dim: 4 };
+    const keys = { ...heads, capacity: 3, len: 3 };
+    const extents = { batch: 1, heads: 1, q: 1, kv: 1 };
+    const options = {
+      query_offset: 0,
+      causal: false,
+      left_window_size: -1,
+      right_window_size: -1,
+      softmax_scale: 1,
+      softcap: 0,
+      score_stage: module.ScoreStage.masked,
+    };
+    const attend = (more = {}) =>
+      module.attention(
+        ...[query, key, value, null, null, null, heads, { ...keys, ...more }, 2],
+        ...[options, extents, extents, out, null, null, scratch],
+      );
+    const good = () => {
+      out.view().fill(777);
+      expect(attend()).toBeUndefined();
+      expect(Array.from(out.view())).toEqual([3, 4, 3, 4]);
+    };
+    good();
+    const handles = module.count_emval_handles();
+    const bytes = out.view().buffer.byteLength;
+    for (let i = 0; i < 20_000; i++) attend();
+    good();
+    out.view().fill(777);
+    for (let i = 0; i < 20_000; i++) {
+      const failure = attend({ len: 4 });
+      if (i < 4) expect(failure).toMatchObject({ code: "bad_shape", argument: "key", given: 4 });
+    }
+    expect(Array.from(out.view())).toEqual(new Array(4).fill(777));
+    expect(module.count_emval_handles()).toBe(handles);
+    expect(out.view().buffer.byteLength).toBe(bytes);
     good();
   });
 });

@@ -79,6 +79,24 @@ expectTypeOf(engine.attention({ ...heads, weights: true })).toEqualTypeOf<{
   out: Float32Array;
   weights: Float32Array;
 }>();
+expectTypeOf(engine.attention({ ...heads, scores: true, weights: f32 })).toEqualTypeOf<{
+  out: Float32Array;
+  scores: Float32Array;
+}>();
+declare const perhaps: boolean;
+expectTypeOf(engine.attention({ ...heads, weights: perhaps })).toEqualTypeOf<{
+  out: Float32Array;
+  weights?: Float32Array;
+}>();
+const past = { pastKey: floats, pastValue: f32, pastLen: 1 };
+expectTypeOf(engine.attention({ ...heads, ...past })).toEqualTypeOf<{
+  out: Float32Array;
+  presentKey: Float32Array;
+  presentValue: Float32Array;
+}>();
+expectTypeOf(engine.attention({ ...heads, ...past, out: f32, presentKey: f32 })).toEqualTypeOf<{
+  presentValue: Float32Array;
+}>();
 expectTypeOf(engine.attention({ ...heads, out: f32 })).toEqualTypeOf<void>();
 expectTypeOf(engine.attention({ ...heads, out: f32, weights: f32 })).toEqualTypeOf<void>();
 

@@ -1,38 +1,55 @@
 import { RopewalkError } from "./errors.js";
 import type * as wasm from "./generated/ropewalk.mjs";
 
-export type Kind = "f32" | "f64" | "i32";
+/** The types of element that a tensor may have. */
+export type Kind = "f32" | "f64" | "i32" | "u8";
 
+/** JavaScript's array of each kind. */
 export interface ArrayOf {
+  /** IEEE 754 single precision. */
   f32: Float32Array;
+  /** IEEE 754 double precision. */
   f64: Float64Array;
+  /** 32-bit integers. */
   i32: Int32Array;
+  /** Bytes. */
+  u8: Uint8Array;
 }
 
 export interface HandleOf {
   f32: wasm.F32Buffer;
   f64: wasm.F64Buffer;
   i32: wasm.I32Buffer;
+  u8: wasm.U8Buffer;
 }
 
-export const arrayName = { f32: "Float32Array", f64: "Float64Array", i32: "Int32Array" } as const;
-export const bufferName = { f32: "F32Buffer", f64: "F64Buffer", i32: "I32Buffer" } as const;
-export const bytesPerElement = { f32: 4, f64: 8, i32: 4 } as const;
+export const arrayName = {
+  f32: "Float32Array",
+  f64: "Float64Array",
+  i32: "Int32Array",
+  u8: "Uint8Array",
+} as const;
+export const bufferName = { f32: "F32Buffer", f64: "F64Buffer", i32: "I32Buffer", u8: "U8Buffer" } as const;
+export const bytesPerElement = { f32: 4, f64: 8, i32: 4, u8: 1 } as const;
 
 /**
  * Elements in the engine's own memory, for a caller that computes many times over the same tensors: what is in a buffer
  * is used where it is and never copied.
  *
  * JavaScript does not collect that memory. Give it back with `delete()`, or declare the buffer with `using`.
+ *
+ * @category The engine
  */
 export class Buffer<K extends Kind> implements Disposable {
+  /** Elements. */
   readonly length: number;
   /** The module whose memory it is; private, or else an error with a buffer in it prints all of the module. */
   readonly #owner: wasm.MainModule;
   #handle: HandleOf[K] | undefined;
 
-  /** Made by `Ropewalk.f32()`, `.f64()` and `.i32()`. @internal */
+  /** Made by `Ropewalk.f32()`, `.f64()`, `.i32()` and `.u8()`. @internal */
   constructor(
+    /** The type of its elements. */
     readonly kind: K,
     owner: wasm.MainModule,
     handle: HandleOf[K],
@@ -58,6 +75,7 @@ export class Buffer<K extends Kind> implements Disposable {
     this.#handle = undefined;
   }
 
+  /** As `delete()`, for `using`. */
   [Symbol.dispose](): void {
     this.delete();
   }
@@ -81,11 +99,16 @@ export class Buffer<K extends Kind> implements Disposable {
   }
 }
 
+/** Float32 elements in the engine’s memory. */
 export type F32Buffer = Buffer<"f32">;
+/** Float64 elements in the engine’s memory. */
 export type F64Buffer = Buffer<"f64">;
+/** Int32 elements in the engine’s memory. */
 export type I32Buffer = Buffer<"i32">;
+/** Bytes in the engine’s memory. */
+export type U8Buffer = Buffer<"u8">;
 
-function outOfMemory(argument: string, bytes: number): RopewalkError {
+export function outOfMemory(argument: string, bytes: number): RopewalkError {
   return new RopewalkError("out_of_memory", argument, bytes, "as many bytes as can be had");
 }
 

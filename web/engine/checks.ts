@@ -47,6 +47,36 @@ export function finiteF32(argument: string, value: unknown): number {
   return checked;
 }
 
+/** A number >= 0 that stays finite as a float32. */
+export function notNegativeF32(argument: string, value: unknown): number {
+  const allowed = "a number >= 0 that is finite as a float32";
+  const checked = number(argument, value, allowed);
+  if (!(checked >= 0 && Number.isFinite(Math.fround(checked)))) {
+    throw new RopewalkError("bad_value", argument, value, allowed);
+  }
+  return checked;
+}
+
+/** A number from `least` to `most`, fractions included. */
+export function within(argument: string, value: unknown, least: number, most: number): number {
+  const allowed = `a number from ${least} to ${most}`;
+  const checked = number(argument, value, allowed);
+  if (!(checked >= least && checked <= most)) throw new RopewalkError("bad_value", argument, value, allowed);
+  return checked;
+}
+
+/** A finite number >= 0. */
+export function notNegative(argument: string, value: unknown): number {
+  const allowed = "a finite number >= 0";
+  const checked = number(argument, value, allowed);
+  if (!(checked >= 0 && Number.isFinite(checked)))
+    throw new RopewalkError("bad_value", argument, value, allowed);
+  return checked;
+}
+
+/** A number that frequencies can be the powers of. */
+export const base = (argument: string, value: unknown): number => within(argument, value, 1e-100, 1e100);
+
 export function positive(argument: string, value: unknown): number {
   const allowed = "a finite number > 0";
   const checked = number(argument, value, allowed);

@@ -16,11 +16,17 @@ export type RopewalkErrorCode =
   | "out_of_memory"
   | "load_failed";
 
-/** The only kind of error that the engine throws. Nothing has been written when it is thrown; the next call works. */
+/**
+ * The only kind of error that the engine throws. Nothing has been written when it is thrown; the next call works.
+ *
+ * @category The engine
+ */
 export class RopewalkError extends Error {
+  /** Always `RopewalkError`. */
   override readonly name = "RopewalkError";
 
   constructor(
+    /** What kind of mistake it is. */
     readonly code: RopewalkErrorCode,
     /** The argument that was refused, as the caller spells it. */
     readonly argument: string,
@@ -40,6 +46,7 @@ function describe(value: unknown): string {
   if (typeof value === "bigint") return `${value}n`;
   if (typeof value === "function") return "a function";
   if (typeof value !== "object" || value === null) return String(value);
+  if (Array.isArray(value) && value.length <= 8) return `[${value.map(describe).join(", ")}]`;
   const name = Object.prototype.toString.call(value).slice(8, -1);
   return "length" in value ? `${name} of ${value.length}` : name;
 }

@@ -1,17 +1,94 @@
 /**
  * Positional encodings and attention, from integer positions to rotary, by C++ kernels in WebAssembly.
  *
+ * Begin with {@link loadRopewalk}. What it gives, a {@link Ropewalk}, has all functions, each with its formula, its paper,
+ * its shapes and its accuracy. Whatever is wrong with a call is a {@link RopewalkError}.
+ *
  * @module ropewalk
  */
 import { type LoadOptions, load } from "./load.js";
 import type { Ropewalk } from "./ropewalk.js";
 
-export type { F32Buffer, F64Buffer, I32Buffer } from "./buffers.js";
+export type {
+  DistancesOptions,
+  MaxAbsDifferenceOptions,
+  NeighbourDistancesOptions,
+  PairPolar,
+  PairPolarOptions,
+  PairScoresOptions,
+  RopeAnglesOptions,
+  RopeDecayBoundOptions,
+  RopePeriods,
+  RopePeriodsOptions,
+  RopeRandomScores,
+  RopeRandomScoresOptions,
+  RopeScore,
+  RopeScoreByDistanceOptions,
+  RopeScoreOptions,
+  RopeScorePairOptions,
+  RowCosinesOptions,
+  RowNormsOptions,
+  SimilarityOptions,
+} from "./analysis.js";
+export type {
+  AttendedOptions,
+  AttentionOptions,
+  AttentionOutputs,
+  AttentionResult,
+  ScoreStage,
+} from "./attention.js";
+export type { ArrayOf, Buffer, F32Buffer, F64Buffer, I32Buffer, Kind, U8Buffer } from "./buffers.js";
+export type {
+  AddEncodingOptions,
+  EncodingOptions,
+  LinearOptions,
+  Positions,
+  SeededEmbeddingOptions,
+  SeededProjectionOptions,
+  SinusoidalOptions,
+} from "./encodings.js";
 export { RopewalkError, type RopewalkErrorCode } from "./errors.js";
+export type { HeadsFormat, HeadsOptions } from "./heads.js";
+export type {
+  AppendOptions,
+  CacheBytes,
+  CacheBytesOptions,
+  KvCache,
+  KvCacheContent,
+  KvCacheOptions,
+  WriteCacheOptions,
+} from "./kv_cache.js";
 export type { LoadOptions } from "./load.js";
-export type * from "./ropewalk.js";
+export type { RmsNormOptions, SoftmaxOptions } from "./normalization.js";
+export type {
+  AlibiBiasOptions,
+  AlibiSlopesOptions,
+  BiasOptions,
+  T5BiasOptions,
+  T5BucketsOptions,
+} from "./position_bias.js";
+export type {
+  ApplyRopeOptions,
+  AxialRopeCacheOptions,
+  CacheBuffers,
+  ConvertRopeLayoutOptions,
+  MropeCacheOptions,
+  RopeCache,
+  RopeCacheOptions,
+  RopeInvFreqOptions,
+  RopeLayout,
+  XposCacheOptions,
+} from "./rope.js";
+export type { RopeType } from "./rope_config.js";
+export type { ModelRope, RopeFromConfigOptions } from "./rope_scaling.js";
+export type { Ropewalk } from "./ropewalk.js";
+export type { F32Tensor, F64Tensor, I32Tensor, Into, Tensor, U8Tensor } from "./tensors.js";
 
-/** Load the engine. Each call makes one of its own, with its own memory. Throws `load_failed`. */
+/**
+ * Load the engine. Each call makes one of its own, with its own memory. Throws `load_failed`.
+ *
+ * @category The engine
+ */
 export function loadRopewalk(options: LoadOptions = {}): Promise<Ropewalk> {
   return load(options);
 }

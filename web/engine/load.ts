@@ -3,6 +3,7 @@ import { RopewalkError } from "./errors.js";
 import createModule from "./generated/ropewalk.mjs";
 import { Ropewalk } from "./ropewalk.js";
 
+/** What {@link loadRopewalk} takes. */
 export interface LoadOptions {
   /** Where `ropewalk.wasm` is, if not beside the engine. */
   wasmUrl?: string | URL;

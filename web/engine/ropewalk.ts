@@ -1,3 +1,5 @@
+import * as analysis from "./analysis.js";
+import { type AttentionOptions, type AttentionResult, attention } from "./attention.js";
 import {
   allocate,
   Buffer,
@@ -6,172 +8,27 @@ import {
   type I32Buffer,
   type Kind,
   Pool,
+  type U8Buffer,
 } from "./buffers.js";
 import * as check from "./checks.js";
+import * as encodings from "./encodings.js";
 import type * as wasm from "./generated/ropewalk.mjs";
-import { Caller, changed, counted, input, output, scratch, type Tensor } from "./tensors.js";
-
-/** A tensor of float32: an array, which is copied in, or a buffer, which is used where it is. Row-major. */
-export type F32Tensor = Tensor<"f32">;
-export type F64Tensor = Tensor<"f64">;
-export type I32Tensor = Tensor<"i32">;
-
-/** Where the tokens stand, in tokens: one by one, or as a run. */
-export type Positions =
-  /** [seqLen], any int32, in any order. */
-  | { positionIds: I32Tensor }
-  /** positionOffset, positionOffset + 1, …; the offset is 0 if not given. */
-  | { seqLen: number; positionOffset?: number };
-
-/**
- * Which components of a head make a pair: `interleaved` (2i, 2i + 1) in RoFormer, GPT-J and Llama as Meta published it;
- * `half` (i, i + rotaryDim / 2) in GPT-NeoX and in Hugging Face transformers.
- */
-export type RopeLayout = keyof wasm.MainModule["RopeLayout"];
-
-export type EncodingOptions = Positions & {
-  /** Components of a row. */
-  dim: number;
-};
-
-export type SinusoidalOptions = EncodingOptions & {
-  /** 10000 if not given, as in the paper; finite and > 0. */
-  base?: number;
-};
-
-export interface RopeInvFreqOptions {
-  /** Components that are rotated; even. */
-  rotaryDim: number;
-  /** 10000 if not given, as in the paper; finite and > 0. */
-  ropeTheta?: number;
-}
-
-export type RopeCacheOptions = Positions & {
-  /** [rotaryDim / 2], radians per position, from `ropeInvFreq()`. */
-  invFreq: F64Tensor;
-};
-
-export interface ApplyRopeOptions {
-  /** [seqLen, nHeads, headDim]. A buffer is rotated in place, an array left as it is. */
-  x: F32Tensor;
-  /** [seqLen, rotaryDim / 2], from `buildRopeCache()`. */
-  cos: F32Tensor;
-  /** [seqLen, rotaryDim / 2], from `buildRopeCache()`. */
-  sin: F32Tensor;
-  seqLen: number;
-  nHeads: number;
-  headDim: number;
-  /** Components that are rotated, from the first; even; headDim if not given. */
-  rotaryDim?: number;
-  layout: RopeLayout;
-}
-
-export interface AttentionOptions {
-  /** [qLen, nHeads, headDim] */
-  query: F32Tensor;
-  /** [kvLen, nKvHeads, headDim] */
-  key: F32Tensor;
-  /** [kvLen, nKvHeads, headDim] */
-  value: F32Tensor;
-  qLen: number;
-  /** qLen if not given. */
-  kvLen?: number;
-  nHeads: number;
-  /** nHeads if not given; divides it. Head h reads key and value head floor(h / (nHeads / nKvHeads)). */
-  nKvHeads?: number;
-  headDim: number;
-  /** Whether query i sees only the keys j <= i + causalOffset. False if not given. */
-  causal?: boolean;
-  /** 0 if not given: queries and keys begin together. The number of cached keys, where the queries follow them. */
-  causalOffset?: number;
-  /** Multiplies query · key. 1 / sqrt(headDim) if not given. */
-  softmaxScale?: number;
-}
-
-export interface SeededEmbeddingOptions {
-  /** [seqLen], any int32; equal ids make equal rows. */
-  tokenIds: I32Tensor;
-  /** Components of a row. */
-  dim: number;
-  /** A uint32. */
-  seed: number;
-}
-
-export interface SeededProjectionOptions {
-  /** A uint32. */
-  seed: number;
-  /** A uint32: which of the seed's independent matrices. */
-  stream: number;
-  outDim: number;
-  inDim: number;
-}
-
-export interface AddEncodingOptions {
-  /** [seqLen, dim] */
-  encoding: F32Tensor;
-  /** [seqLen, dim]. A buffer is added to in place, an array left as it is. */
-  x: F32Tensor;
-  dim: number;
-}
-
-export interface LinearOptions {
-  /** [rows, inDim] */
-  x: F32Tensor;
-  /** [outDim, inDim] */
-  weight: F32Tensor;
-  rows: number;
-  inDim: number;
-  outDim: number;
-}
-
-export interface RowNormsOptions {
-  /** [rows, dim] */
-  x: F32Tensor;
-  rows: number;
-  dim: number;
-}
-
-export interface RopeAnglesOptions {
-  /** In tokens; may be a fraction. */
-  firstPosition: number;
-  /** From one row to the next, in tokens; may be a fraction. 1 if not given. */
-  step?: number;
-  /** Rows. */
-  count: number;
-  /** [rotaryDim / 2], radians per position. */
-  invFreq: F64Tensor;
-}
-
-export interface PairPolarOptions {
-  /** [headDim], headDim even. */
-  x: F32Tensor;
-  layout: RopeLayout;
-}
-
-export interface PairScoresOptions {
-  /** [headDim], headDim even; rotated already where rotation is wanted. */
-  query: F32Tensor;
-  /** [headDim] */
-  key: F32Tensor;
-  layout: RopeLayout;
-  /** Multiplies each part. 1 / sqrt(headDim) if not given. */
-  softmaxScale?: number;
-}
-
-/** For the result to go into a buffer instead of into a new array. */
-export interface Into<B = F32Buffer> {
-  out: B;
-}
-
-const layouts = ["interleaved", "half"] as const satisfies readonly RopeLayout[];
+import * as cache from "./kv_cache.js";
+import * as normalization from "./normalization.js";
+import * as bias from "./position_bias.js";
+import * as rope from "./rope.js";
+import * as scaling from "./rope_scaling.js";
+import { Caller, type Into, input } from "./tensors.js";
 
 /**
  * An engine: the kernels and the memory that they work in.
  *
  * Each function takes named options. Tensors are row-major; each goes in as an array, which is copied, or as a buffer
- * made by `f32()`, `f64()` or `i32()`, which is used where it is. A result comes back as a new array, unless a buffer
- * is given for it. Whatever is wrong with the options is a `RopewalkError` that names the argument, what was given and
- * what is allowed; nothing has been written then, and the engine works on.
+ * made by `f32()`, `f64()`, `i32()` or `u8()`, which is used where it is. A result comes back as a new array, unless a
+ * buffer is given for it. Whatever is wrong with the options is a `RopewalkError` that names the argument, what was given
+ * and what is allowed; nothing has been written then, and the engine works on.
+ *
+ * @category The engine
  */
 export class Ropewalk {
   readonly #module: wasm.MainModule;
@@ -185,19 +42,40 @@ export class Ropewalk {
 
   // ---- Buffers -------------------------------------------------------------------------------------------------------
 
-  /** A buffer of `length` zeros, or with the elements of an array. Throws `out_of_memory`. */
+  /**
+   * A buffer of `length` zeros, or with the elements of an array. Throws `out_of_memory`.
+   *
+   * @category Buffers
+   */
   f32(content: number | Float32Array): F32Buffer {
     return this.#buffer("f32", content);
   }
 
-  /** A buffer of `length` zeros, or with the elements of an array. Throws `out_of_memory`. */
+  /**
+   * A buffer of `length` zeros, or with the elements of an array. Throws `out_of_memory`.
+   *
+   * @category Buffers
+   */
   f64(content: number | Float64Array): F64Buffer {
     return this.#buffer("f64", content);
   }
 
-  /** A buffer of `length` zeros, or with the elements of an array. Throws `out_of_memory`. */
+  /**
+   * A buffer of `length` zeros, or with the elements of an array. Throws `out_of_memory`.
+   *
+   * @category Buffers
+   */
   i32(content: number | Int32Array): I32Buffer {
     return this.#buffer("i32", content);
+  }
+
+  /**
+   * A buffer of `length` zeros, or with the elements of an array. Throws `out_of_memory`.
+   *
+   * @category Buffers
+   */
+  u8(content: number | Uint8Array): U8Buffer {
+    return this.#buffer("u8", content);
   }
 
   #buffer<K extends Kind>(kind: K, content: unknown): Buffer<K> {
@@ -215,38 +93,38 @@ export class Ropewalk {
 
   // ---- Encodings that are added to the embedding ---------------------------------------------------------------------
 
-  /** Count: every component of a row is the position itself. → [seqLen, dim] */
-  integerEncoding(options: EncodingOptions & Into): void;
-  integerEncoding(options: EncodingOptions): Float32Array;
-  integerEncoding(options: EncodingOptions & Partial<Into>): Float32Array | undefined {
-    const { positionIds, dim, out } = encoding(options);
-    return this.#caller.call({ positionIds, out }, (module, b) =>
-      module.integer_encoding(b.positionIds, dim, b.out),
-    ).out;
+  /**
+   * Count: every component of a row is the position itself. → [seqLen, dim]
+   *
+   * @category Added encodings
+   */
+  integerEncoding(options: encodings.EncodingOptions & Into): void;
+  integerEncoding(options: encodings.EncodingOptions): Float32Array;
+  integerEncoding(options: encodings.EncodingOptions & Partial<Into>): Float32Array | undefined {
+    return encodings.integerEncoding(this.#caller, options);
   }
 
-  /** Digits: component c of a row is bit c of the position, lowest first, in two's complement. → [seqLen, dim] */
-  binaryEncoding(options: EncodingOptions & Into): void;
-  binaryEncoding(options: EncodingOptions): Float32Array;
-  binaryEncoding(options: EncodingOptions & Partial<Into>): Float32Array | undefined {
-    const { positionIds, dim, out } = encoding(options);
-    return this.#caller.call({ positionIds, out }, (module, b) =>
-      module.binary_encoding(b.positionIds, dim, b.out),
-    ).out;
+  /**
+   * Digits: component c of a row is bit c of the position, lowest first, in two's complement. → [seqLen, dim]
+   *
+   * @category Added encodings
+   */
+  binaryEncoding(options: encodings.EncodingOptions & Into): void;
+  binaryEncoding(options: encodings.EncodingOptions): Float32Array;
+  binaryEncoding(options: encodings.EncodingOptions & Partial<Into>): Float32Array | undefined {
+    return encodings.binaryEncoding(this.#caller, options);
   }
 
   /**
    * Smooth digits: component 2i is sin(position · base^(-2i/dim)), component 2i + 1 its cosine (arXiv:1706.03762,
    * section 3.5). → [seqLen, dim]
+   *
+   * @category Added encodings
    */
-  sinusoidalEncoding(options: SinusoidalOptions & Into): void;
-  sinusoidalEncoding(options: SinusoidalOptions): Float32Array;
-  sinusoidalEncoding(options: SinusoidalOptions & Partial<Into>): Float32Array | undefined {
-    const { positionIds, dim, out } = encoding(options);
-    const base = check.positive("base", check.or(options.base, 10_000));
-    return this.#caller.call({ positionIds, out }, (module, b) =>
-      module.sinusoidal_encoding(b.positionIds, dim, base, b.out),
-    ).out;
+  sinusoidalEncoding(options: encodings.SinusoidalOptions & Into): void;
+  sinusoidalEncoding(options: encodings.SinusoidalOptions): Float32Array;
+  sinusoidalEncoding(options: encodings.SinusoidalOptions & Partial<Into>): Float32Array | undefined {
+    return encodings.sinusoidalEncoding(this.#caller, options);
   }
 
   // ---- Rotary --------------------------------------------------------------------------------------------------------
@@ -254,103 +132,216 @@ export class Ropewalk {
   /**
    * The angle by which each pair turns from one position to the next, ropeTheta^(-2i/rotaryDim), in radians (RoFormer,
    * arXiv:2104.09864, section 3.2.2). → [rotaryDim / 2], to 2 ulp of double.
+   *
+   * @category Rotary
    */
-  ropeInvFreq(options: RopeInvFreqOptions & Into<F64Buffer>): void;
-  ropeInvFreq(options: RopeInvFreqOptions): Float64Array;
-  ropeInvFreq(options: RopeInvFreqOptions & Partial<Into<F64Buffer>>): Float64Array | undefined {
-    check.record(options);
-    const pairs = rotaryPairs(options.rotaryDim, check.maxElements - 1);
-    const ropeTheta = check.positive("ropeTheta", check.or(options.ropeTheta, 10_000));
-    const out = output("f64", "out", options.out, pairs);
-    return this.#caller.call({ out }, (module, b) => module.rope_inv_freq(ropeTheta, b.out)).out;
+  ropeInvFreq(options: rope.RopeInvFreqOptions & Into<F64Buffer>): void;
+  ropeInvFreq(options: rope.RopeInvFreqOptions): Float64Array;
+  ropeInvFreq(options: rope.RopeInvFreqOptions & Partial<Into<F64Buffer>>): Float64Array | undefined {
+    return rope.ropeInvFreq(this.#caller, options);
   }
 
   /**
-   * Cosine and sine of position · invFreq, for `applyRope()`. → each [seqLen, rotaryDim / 2]; angles in double, rounded
-   * once to float.
+   * The frequencies, the layout and the factors of a model, from its Hugging Face `config.json`: `rope_parameters`, or
+   * `rope_theta` and `rope_scaling`, of the types default, linear, ntk, dynamic, yarn, longrope, llama3 and proportional.
+   *
+   * Throws `bad_type` and `bad_value` that name the field: one that is missing, unknown, or contradicts another.
+   *
+   * @category Rotary
    */
-  buildRopeCache(options: RopeCacheOptions & { cos: F32Buffer; sin: F32Buffer }): void;
-  buildRopeCache(options: RopeCacheOptions): { cos: Float32Array; sin: Float32Array };
-  buildRopeCache(options: RopeCacheOptions & { cos?: F32Buffer; sin?: F32Buffer }) {
-    const positionIds = positions(options);
-    const invFreq = input("f64", "invFreq", options.invFreq);
-    const length = check.elements("cos", positionIds.length, invFreq.length);
-    const cos = output("f32", "cos", options.cos, length);
-    const sin = output("f32", "sin", options.sin, length);
-    const made = this.#caller.call({ positionIds, invFreq, cos, sin }, (module, b) =>
-      module.build_rope_cache(b.positionIds, b.invFreq, b.cos, b.sin),
-    );
-    return made as { cos: Float32Array; sin: Float32Array };
+  ropeFromConfig(options: scaling.RopeFromConfigOptions): scaling.ModelRope {
+    return scaling.ropeFromConfig(this.#caller, options);
   }
 
   /**
-   * Rotate pairs of components by their angles (RoFormer, arXiv:2104.09864, eq. 34). Components from rotaryDim on are
-   * left as they are. → [seqLen, nHeads, headDim]; |error| <= 2^-23 of a pair's length.
+   * Cosine and sine of position · invFreq, times attentionFactor, for `applyRope()`. → each [seqLen, rotaryDim / 2], within
+   * 1 ulp of float32: the product is taken exactly, not in float32, which is off by 3.5e-3 at position 131,071.
+   *
+   * @category Rotary
    */
-  applyRope(options: ApplyRopeOptions & { x: Float32Array }): Float32Array;
-  applyRope(options: ApplyRopeOptions & { x: F32Buffer }): void;
-  applyRope(options: ApplyRopeOptions): Float32Array | undefined {
-    check.record(options);
-    const seqLen = check.size("seqLen", options.seqLen);
-    const nHeads = check.size("nHeads", options.nHeads);
-    const headDim = check.size("headDim", options.headDim);
-    const rotaryDim = 2 * rotaryPairs(check.or(options.rotaryDim, headDim), headDim, ", headDim at most");
-    const layout = check.oneOf("layout", options.layout, layouts);
-    const x = changed("f32", "x", options.x, check.elements("x", seqLen, nHeads, headDim));
-    const cos = input("f32", "cos", options.cos, check.elements("cos", seqLen, rotaryDim / 2));
-    const sin = input("f32", "sin", options.sin, seqLen * (rotaryDim / 2));
-    return this.#caller.call({ x, cos, sin }, (module, b) =>
-      module.apply_rope(b.x, b.cos, b.sin, seqLen, nHeads, headDim, rotaryDim, module.RopeLayout[layout]),
-    ).x;
+  buildRopeCache(options: rope.RopeCacheOptions & rope.CacheBuffers): void;
+  buildRopeCache(options: rope.RopeCacheOptions): rope.RopeCache;
+  buildRopeCache(options: rope.RopeCacheOptions & Partial<rope.CacheBuffers>): rope.RopeCache {
+    return rope.buildRopeCache(this.#caller, options);
+  }
+
+  /**
+   * The same for multimodal RoPE, whose tokens have a time, a height and a width (Qwen2-VL, arXiv:2409.12191, section 2.1;
+   * interleaved in Qwen3-VL). → each [seqLen, rotaryDim / 2]
+   *
+   * @category Rotary
+   */
+  buildMropeCache(options: rope.MropeCacheOptions & rope.CacheBuffers): void;
+  buildMropeCache(options: rope.MropeCacheOptions): rope.RopeCache;
+  buildMropeCache(options: rope.MropeCacheOptions & Partial<rope.CacheBuffers>): rope.RopeCache {
+    return rope.buildMropeCache(this.#caller, options);
+  }
+
+  /**
+   * The same for patches of an image: half of the pairs turns with the row, half with the column (arXiv:2403.13298, eq. 6).
+   * → each [seqLen, rotaryDim / 2]
+   *
+   * @category Rotary
+   */
+  buildAxialRopeCache(options: rope.AxialRopeCacheOptions & rope.CacheBuffers): void;
+  buildAxialRopeCache(options: rope.AxialRopeCacheOptions): rope.RopeCache;
+  buildAxialRopeCache(options: rope.AxialRopeCacheOptions & Partial<rope.CacheBuffers>): rope.RopeCache {
+    return rope.buildAxialRopeCache(this.#caller, options);
+  }
+
+  /**
+   * The same for xPos, which scales queries up and keys down with their position, so that scores decay with distance
+   * (arXiv:2212.10554, algorithm 1). → each [seqLen, rotaryDim / 2]
+   *
+   * @category Rotary
+   */
+  buildXposCache(options: rope.XposCacheOptions & rope.CacheBuffers): void;
+  buildXposCache(options: rope.XposCacheOptions): rope.RopeCache;
+  buildXposCache(options: rope.XposCacheOptions & Partial<rope.CacheBuffers>): rope.RopeCache {
+    return rope.buildXposCache(this.#caller, options);
+  }
+
+  /**
+   * Rotate pairs of components by their angles (RoFormer, arXiv:2104.09864, eq. 34; ONNX RotaryEmbedding-23). Components from
+   * rotaryDim on are left as they are. → [batch, seqLen, nHeads, headDim]; |error| <= 2^-23 of a pair's length.
+   *
+   * @category Rotary
+   */
+  applyRope(options: rope.ApplyRopeOptions & { x: Float32Array }): Float32Array;
+  applyRope(options: rope.ApplyRopeOptions & { x: F32Buffer }): void;
+  applyRope(options: rope.ApplyRopeOptions): Float32Array | undefined {
+    return rope.applyRope(this.#caller, options);
+  }
+
+  /**
+   * Put components into the order of the other layout, as checkpoints need that were trained with it: interleaved
+   * (0, 1, 2, 3, …) is half (0, 2, 4, …, 1, 3, 5, …). → [outer, headDim, inner], exact.
+   *
+   * @category Rotary
+   */
+  convertRopeLayout(options: rope.ConvertRopeLayoutOptions & Into): void;
+  convertRopeLayout(options: rope.ConvertRopeLayoutOptions): Float32Array;
+  convertRopeLayout(options: rope.ConvertRopeLayoutOptions & Partial<Into>): Float32Array | undefined {
+    return rope.convertRopeLayout(this.#caller, options);
+  }
+
+  // ---- Positions that are added to the scores ------------------------------------------------------------------------
+
+  /**
+   * ALiBi's slope of each head (arXiv:2108.12409, section 3). → [nHeads]
+   *
+   * @category Added biases
+   */
+  alibiSlopes(options: bias.AlibiSlopesOptions & Into): void;
+  alibiSlopes(options: bias.AlibiSlopesOptions): Float32Array;
+  alibiSlopes(options: bias.AlibiSlopesOptions & Partial<Into>): Float32Array | undefined {
+    return bias.alibiSlopes(this.#caller, options);
+  }
+
+  /**
+   * ALiBi: -slope · distance, for `attention({ bias, biasShape: [nHeads, qLen, kvLen] })`. → [nHeads, qLen, kvLen]
+   *
+   * @category Added biases
+   */
+  alibiBias(options: bias.AlibiBiasOptions & Into): void;
+  alibiBias(options: bias.AlibiBiasOptions): Float32Array;
+  alibiBias(options: bias.AlibiBiasOptions & Partial<Into>): Float32Array | undefined {
+    return bias.alibiBias(this.#caller, options);
+  }
+
+  /**
+   * T5's bucket of each query and key: near distances have one each, far ones share (arXiv:1910.10683, section 2.1).
+   * → [qLen, kvLen]
+   *
+   * @category Added biases
+   */
+  t5Buckets(options: bias.T5BucketsOptions & Into<I32Buffer>): void;
+  t5Buckets(options: bias.T5BucketsOptions): Int32Array;
+  t5Buckets(options: bias.T5BucketsOptions & Partial<Into<I32Buffer>>): Int32Array | undefined {
+    return bias.t5Buckets(this.#caller, options);
+  }
+
+  /**
+   * T5's bias: the learned number of each head for the bucket, for `attention({ bias, biasShape: [nHeads, qLen, kvLen] })`.
+   * → [nHeads, qLen, kvLen]
+   *
+   * @category Added biases
+   */
+  t5Bias(options: bias.T5BiasOptions & Into): void;
+  t5Bias(options: bias.T5BiasOptions): Float32Array;
+  t5Bias(options: bias.T5BiasOptions & Partial<Into>): Float32Array | undefined {
+    return bias.t5Bias(this.#caller, options);
   }
 
   // ---- Attention -----------------------------------------------------------------------------------------------------
 
   /**
-   * Scaled dot-product attention over heads (arXiv:1706.03762, eq. 1), with grouped queries (arXiv:2305.13245).
+   * Scaled dot-product attention over heads (arXiv:1706.03762, eq. 1) with grouped queries (arXiv:2305.13245), as ONNX
+   * Attention-24 defines it: scale, softcap, then bias and masks, softmax.
    *
-   * → out [qLen, nHeads, headDim]; and, when asked for by `weights: true` or by a buffer, weights [nHeads, qLen, kvLen].
-   * A row that sees no key is zero in both, never NaN.
+   * → out [batch, qLen, nHeads, vHeadDim]; when asked for, scores and weights, each [batch, nHeads, qLen, keys]; with a past,
+   * presentKey and presentValue. A row that sees no key is zero in out and weights, never NaN; a key that is not seen
+   * cannot leak what it holds.
+   *
+   * @category Attention
    */
-  attention(options: AttentionOptions & Into & { weights: true }): { weights: Float32Array };
-  attention(options: AttentionOptions & Into & { weights?: F32Buffer | false }): void;
-  attention(options: AttentionOptions & { weights: true }): { out: Float32Array; weights: Float32Array };
-  attention(options: AttentionOptions & { weights?: F32Buffer | false }): { out: Float32Array };
-  attention(
-    options: AttentionOptions & Partial<Into> & { weights?: boolean | F32Buffer },
-  ): { out?: Float32Array; weights?: Float32Array } | undefined {
+  attention<const Options extends AttentionOptions>(options: Options): AttentionResult<Options> {
+    return attention(this.#caller, options);
+  }
+
+  /**
+   * A cache of keys and values in the engine's memory, empty to begin with. Throws `out_of_memory`.
+   *
+   * @category Attention
+   */
+  kvCache(options: cache.KvCacheOptions): cache.KvCache {
     check.record(options);
-    const qLen = check.size("qLen", options.qLen);
-    const kvLen = check.size("kvLen", check.or(options.kvLen, qLen));
-    const nHeads = check.size("nHeads", options.nHeads);
-    const nKvHeads = check.size("nKvHeads", check.or(options.nKvHeads, nHeads));
-    check.divides("nKvHeads", nKvHeads, "nHeads", nHeads);
-    const headDim = check.size("headDim", options.headDim);
-    const causal = check.boolean("causal", check.or(options.causal, false));
-    const causalOffset = check.int32("causalOffset", check.or(options.causalOffset, 0));
-    const softmaxScale = check.finiteF32(
-      "softmaxScale",
-      check.or(options.softmaxScale, 1 / Math.sqrt(headDim)),
-    );
-    const query = input("f32", "query", options.query, check.elements("query", qLen, nHeads, headDim));
-    const kvLength = check.elements("key", kvLen, nKvHeads, headDim);
-    const key = input("f32", "key", options.key, kvLength);
-    const value = input("f32", "value", options.value, kvLength);
-    const out = output("f32", "out", options.out, query.length);
-    const asked = check.or<boolean | F32Buffer>(options.weights, false);
-    const weightsLength = asked === false ? 0 : check.elements("weights", nHeads, qLen, kvLen);
-    const scratchLength = this.#module.attention_scratch_size(kvLen);
-    const sizes = [qLen, kvLen, nHeads, nKvHeads, headDim, causal, causalOffset, softmaxScale] as const;
-    if (asked === false) {
-      const rows = scratch("f32", check.elements("kvLen", scratchLength));
-      return this.#caller.call({ query, key, value, out, scratch: rows }, (module, b) =>
-        module.attention(b.query, b.key, b.value, ...sizes, b.out, null, b.scratch),
-      );
-    }
-    const weights = output("f32", "weights", asked === true ? undefined : asked, weightsLength);
-    return this.#caller.call({ query, key, value, out, weights }, (module, b) =>
-      module.attention(b.query, b.key, b.value, ...sizes, b.out, b.weights, null),
-    );
+    const buffer = (length: number) =>
+      new Buffer("f32", this.#module, allocate(this.#module, "f32", "capacity", length));
+    return new cache.KvCache(this.#caller, buffer, options);
+  }
+
+  /**
+   * Write rows into a cache that the caller keeps (ONNX TensorScatter-24). → [batch, outer, capacity, inner]
+   *
+   * @category Attention
+   */
+  writeCache(options: cache.WriteCacheOptions & { cache: Float32Array }): Float32Array;
+  writeCache(options: cache.WriteCacheOptions & { cache: F32Buffer }): void;
+  writeCache(options: cache.WriteCacheOptions): Float32Array | undefined {
+    return cache.writeCache(this.#caller, options);
+  }
+
+  /**
+   * What a cache of keys and values takes, under multi-head, grouped-query, multi-query or multi-head latent attention.
+   *
+   * @category Attention
+   */
+  cacheBytes(options: cache.CacheBytesOptions): cache.CacheBytes {
+    return cache.cacheBytes(this.#caller, options);
+  }
+
+  /**
+   * Root-mean-square normalization of each row: x / sqrt(mean(x²) + epsilon) · weight (arXiv:1910.07467, eq. 4).
+   * → [rows, dim]
+   *
+   * @category Attention
+   */
+  rmsNorm(options: normalization.RmsNormOptions & Into): void;
+  rmsNorm(options: normalization.RmsNormOptions): Float32Array;
+  rmsNorm(options: normalization.RmsNormOptions & Partial<Into>): Float32Array | undefined {
+    return normalization.rmsNorm(this.#caller, options);
+  }
+
+  /**
+   * exp(x) over its sum along the middle dimension; zero, never NaN, where every x is -∞. → [outer, size, inner]
+   *
+   * @category Attention
+   */
+  softmax(options: normalization.SoftmaxOptions & Into): void;
+  softmax(options: normalization.SoftmaxOptions): Float32Array;
+  softmax(options: normalization.SoftmaxOptions & Partial<Into>): Float32Array | undefined {
+    return normalization.softmax(this.#caller, options);
   }
 
   // ---- From tokens to queries and keys, untrained --------------------------------------------------------------------
@@ -358,160 +349,186 @@ export class Ropewalk {
   /**
    * Draw an embedding for each token: components of mean 0 and variance 1, nearly normal. A row depends on its token and
    * the seed alone. → [seqLen, dim]
+   *
+   * @category Untrained vectors
    */
-  seededEmbedding(options: SeededEmbeddingOptions & Into): void;
-  seededEmbedding(options: SeededEmbeddingOptions): Float32Array;
-  seededEmbedding(options: SeededEmbeddingOptions & Partial<Into>): Float32Array | undefined {
-    check.record(options);
-    const tokenIds = input("i32", "tokenIds", options.tokenIds);
-    const dim = check.size("dim", options.dim);
-    const seed = check.uint32("seed", options.seed);
-    const out = output("f32", "out", options.out, check.elements("out", tokenIds.length, dim));
-    return this.#caller.call({ tokenIds, out }, (module, b) =>
-      module.seeded_embedding(b.tokenIds, dim, seed, b.out),
-    ).out;
+  seededEmbedding(options: encodings.SeededEmbeddingOptions & Into): void;
+  seededEmbedding(options: encodings.SeededEmbeddingOptions): Float32Array;
+  seededEmbedding(options: encodings.SeededEmbeddingOptions & Partial<Into>): Float32Array | undefined {
+    return encodings.seededEmbedding(this.#caller, options);
   }
 
-  /** Draw a projection matrix, uniform in ±sqrt(3 / inDim). → [outDim, inDim] */
-  seededProjection(options: SeededProjectionOptions & Into): void;
-  seededProjection(options: SeededProjectionOptions): Float32Array;
-  seededProjection(options: SeededProjectionOptions & Partial<Into>): Float32Array | undefined {
-    check.record(options);
-    const seed = check.uint32("seed", options.seed);
-    const stream = check.uint32("stream", options.stream);
-    const outDim = check.size("outDim", options.outDim);
-    const inDim = check.size("inDim", options.inDim);
-    const out = output("f32", "out", options.out, check.elements("out", outDim, inDim));
-    return this.#caller.call({ out }, (module, b) =>
-      module.seeded_projection(seed, stream, outDim, inDim, b.out),
-    ).out;
+  /**
+   * Draw a projection matrix, uniform in ±sqrt(3 / inDim). → [outDim, inDim]
+   *
+   * @category Untrained vectors
+   */
+  seededProjection(options: encodings.SeededProjectionOptions & Into): void;
+  seededProjection(options: encodings.SeededProjectionOptions): Float32Array;
+  seededProjection(options: encodings.SeededProjectionOptions & Partial<Into>): Float32Array | undefined {
+    return encodings.seededProjection(this.#caller, options);
   }
 
-  /** Add a positional encoding to embeddings. → [seqLen, dim] */
-  addEncoding(options: AddEncodingOptions & { x: Float32Array }): Float32Array;
-  addEncoding(options: AddEncodingOptions & { x: F32Buffer }): void;
-  addEncoding(options: AddEncodingOptions): Float32Array | undefined {
-    check.record(options);
-    const x = changed("f32", "x", options.x);
-    const dim = check.size("dim", options.dim);
-    check.divides("dim", dim, "the length of x", x.length);
-    const encoding = input("f32", "encoding", options.encoding, x.length);
-    return this.#caller.call({ encoding, x }, (module, b) => module.add_encoding(b.encoding, b.x, dim)).x;
+  /**
+   * Add a positional encoding to embeddings. → [seqLen, dim]
+   *
+   * @category Untrained vectors
+   */
+  addEncoding(options: encodings.AddEncodingOptions & { x: Float32Array }): Float32Array;
+  addEncoding(options: encodings.AddEncodingOptions & { x: F32Buffer }): void;
+  addEncoding(options: encodings.AddEncodingOptions): Float32Array | undefined {
+    return encodings.addEncoding(this.#caller, options);
   }
 
-  /** Project: x · weightᵀ. → [rows, outDim] */
-  linear(options: LinearOptions & Into): void;
-  linear(options: LinearOptions): Float32Array;
-  linear(options: LinearOptions & Partial<Into>): Float32Array | undefined {
-    check.record(options);
-    const rows = check.size("rows", options.rows);
-    const inDim = check.size("inDim", options.inDim);
-    const outDim = check.size("outDim", options.outDim);
-    const x = input("f32", "x", options.x, check.elements("x", rows, inDim));
-    const weight = input("f32", "weight", options.weight, check.elements("weight", outDim, inDim));
-    const out = output("f32", "out", options.out, check.elements("out", rows, outDim));
-    return this.#caller.call({ x, weight, out }, (module, b) =>
-      module.linear(b.x, b.weight, rows, inDim, outDim, b.out),
-    ).out;
+  /**
+   * Project: x · weightᵀ. → [rows, outDim]
+   *
+   * @category Untrained vectors
+   */
+  linear(options: encodings.LinearOptions & Into): void;
+  linear(options: encodings.LinearOptions): Float32Array;
+  linear(options: encodings.LinearOptions & Partial<Into>): Float32Array | undefined {
+    return encodings.linear(this.#caller, options);
   }
 
   // ---- Analysis ------------------------------------------------------------------------------------------------------
 
-  /** The Euclidean length of each row. → [rows] */
-  rowNorms(options: RowNormsOptions & Into): void;
-  rowNorms(options: RowNormsOptions): Float32Array;
-  rowNorms(options: RowNormsOptions & Partial<Into>): Float32Array | undefined {
-    check.record(options);
-    const rows = check.size("rows", options.rows);
-    const dim = check.size("dim", options.dim);
-    const x = input("f32", "x", options.x, check.elements("x", rows, dim));
-    const out = output("f32", "out", options.out, rows);
-    return this.#caller.call({ x, out }, (module, b) => module.row_norms(b.x, dim, b.out)).out;
+  /**
+   * The Euclidean length of each row. → [rows]
+   *
+   * @category Analysis
+   */
+  rowNorms(options: analysis.RowNormsOptions & Into): void;
+  rowNorms(options: analysis.RowNormsOptions): Float32Array;
+  rowNorms(options: analysis.RowNormsOptions & Partial<Into>): Float32Array | undefined {
+    return analysis.rowNorms(this.#caller, options);
   }
 
-  /** The largest |a - b| over all elements of two tensors of one length; NaN if either holds one. */
-  maxAbsDifference(options: { a: F32Tensor; b: F32Tensor }): number {
-    check.record(options);
-    const a = input("f32", "a", options.a);
-    const b = input("f32", "b", options.b, a.length);
-    const out = output("f32", "out", undefined, 1);
-    const made = this.#caller.call({ a, b, out }, (module, h) => module.max_abs_difference(h.a, h.b, h.out));
-    return made.out[0] as number;
+  /**
+   * The cosine between rows of the same index: how much of a token's own direction is left after something was added to
+   * it. 0 where a row has no length. → [rows]
+   *
+   * @category Analysis
+   */
+  rowCosines(options: analysis.RowCosinesOptions & Into): void;
+  rowCosines(options: analysis.RowCosinesOptions): Float32Array;
+  rowCosines(options: analysis.RowCosinesOptions & Partial<Into>): Float32Array | undefined {
+    return analysis.rowCosines(this.#caller, options);
   }
 
-  /** The rope: each pair's angle at evenly spaced positions, in radians, wrapped to [-π, π]. → [count, rotaryDim / 2] */
-  ropeAngles(options: RopeAnglesOptions & Into): void;
-  ropeAngles(options: RopeAnglesOptions): Float32Array;
-  ropeAngles(options: RopeAnglesOptions & Partial<Into>): Float32Array | undefined {
-    check.record(options);
-    const firstPosition = check.finite("firstPosition", options.firstPosition);
-    const step = check.finite("step", check.or(options.step, 1));
-    const count = check.size("count", options.count);
-    const invFreq = input("f64", "invFreq", options.invFreq);
-    const out = output("f32", "out", options.out, check.elements("out", count, invFreq.length));
-    return this.#caller.call({ invFreq, out }, (module, b) =>
-      module.rope_angles(firstPosition, step, b.invFreq, count, b.out),
-    ).out;
+  /**
+   * The Euclidean distance from each row to the next. → [rows - 1]
+   *
+   * @category Analysis
+   */
+  neighbourDistances(options: analysis.NeighbourDistancesOptions & Into): void;
+  neighbourDistances(options: analysis.NeighbourDistancesOptions): Float32Array;
+  neighbourDistances(options: analysis.NeighbourDistancesOptions & Partial<Into>): Float32Array | undefined {
+    return analysis.neighbourDistances(this.#caller, options);
   }
 
-  /** Each pair of a head's components as an arrow: length, and angle in radians in [-π, π]. → each [headDim / 2] */
-  pairPolar(options: PairPolarOptions): { magnitude: Float32Array; angle: Float32Array } {
-    check.record(options);
-    const x = input("f32", "x", options.x);
-    check.even("x", x.length);
-    const layout = check.oneOf("layout", options.layout, layouts);
-    const magnitude = output("f32", "magnitude", undefined, x.length / 2);
-    const angle = output("f32", "angle", undefined, x.length / 2);
-    return this.#caller.call({ x, magnitude, angle }, (module, b) =>
-      module.pair_polar(b.x, module.RopeLayout[layout], b.magnitude, b.angle),
-    );
+  /**
+   * Every row against every row: dot products, or cosines. → [rows, rows]
+   *
+   * @category Analysis
+   */
+  similarity(options: analysis.SimilarityOptions & Into): void;
+  similarity(options: analysis.SimilarityOptions): Float32Array;
+  similarity(options: analysis.SimilarityOptions & Partial<Into>): Float32Array | undefined {
+    return analysis.similarity(this.#caller, options);
   }
 
-  /** What each pair gives to the score softmaxScale · query · key; the parts add up to it. → [headDim / 2] */
-  pairScores(options: PairScoresOptions & Into): void;
-  pairScores(options: PairScoresOptions): Float32Array;
-  pairScores(options: PairScoresOptions & Partial<Into>): Float32Array | undefined {
-    check.record(options);
-    const query = input("f32", "query", options.query);
-    check.even("query", query.length);
-    const key = input("f32", "key", options.key, query.length);
-    const layout = check.oneOf("layout", options.layout, layouts);
-    const softmaxScale = check.finiteF32(
-      "softmaxScale",
-      check.or(options.softmaxScale, 1 / Math.sqrt(query.length)),
-    );
-    const out = output("f32", "out", options.out, query.length / 2);
-    return this.#caller.call({ query, key, out }, (module, b) =>
-      module.pair_scores(b.query, b.key, module.RopeLayout[layout], softmaxScale, b.out),
-    ).out;
+  /**
+   * The largest |a - b| over all elements of two tensors of one length; NaN if either holds one.
+   *
+   * @category Analysis
+   */
+  maxAbsDifference(options: analysis.MaxAbsDifferenceOptions): number {
+    return analysis.maxAbsDifference(this.#caller, options);
   }
-}
 
-/** The positions of a call: as they were given, or counted out in the engine's own memory. */
-function positions(options: Positions) {
-  check.record(options);
-  const { positionIds, seqLen, positionOffset } = options as { [Name in string]?: unknown };
-  if (positionIds !== undefined) {
-    check.absent("seqLen", seqLen, "nothing beside positionIds");
-    check.absent("positionOffset", positionOffset, "nothing beside positionIds");
-    return input("i32", "positionIds", positionIds);
+  /**
+   * The rope: each pair's angle at evenly spaced positions, in radians, wrapped to [-π, π]. → [count, rotaryDim / 2]
+   *
+   * @category Analysis
+   */
+  ropeAngles(options: analysis.RopeAnglesOptions & Into): void;
+  ropeAngles(options: analysis.RopeAnglesOptions): Float32Array;
+  ropeAngles(options: analysis.RopeAnglesOptions & Partial<Into>): Float32Array | undefined {
+    return analysis.ropeAngles(this.#caller, options);
   }
-  const length = check.size("seqLen", seqLen);
-  const first = check.int32("positionOffset", check.or(positionOffset, 0));
-  check.int32("positionOffset + seqLen - 1", first + length - 1);
-  return counted("i32", length, first);
-}
 
-/** What the encodings that are added have in common. */
-function encoding(options: EncodingOptions & Partial<Into>) {
-  const positionIds = positions(options);
-  const dim = check.size("dim", options.dim);
-  const out = output("f32", "out", options.out, check.elements("out", positionIds.length, dim));
-  return { positionIds, dim, out };
-}
+  /**
+   * How each pair turns within a context: its wavelength, and the turns that it completes. → each [rotaryDim / 2]
+   *
+   * @category Analysis
+   */
+  ropePeriods(options: analysis.RopePeriodsOptions): analysis.RopePeriods {
+    return analysis.ropePeriods(this.#caller, options);
+  }
 
-function rotaryPairs(rotaryDim: unknown, most: number, more?: string): number {
-  const dim = check.integer("rotaryDim", rotaryDim, 2, most, more);
-  check.even("rotaryDim", dim);
-  return dim / 2;
+  /**
+   * Each pair of a head's components as an arrow: length, and angle in radians in [-π, π]. → each [headDim / 2]
+   *
+   * @category Analysis
+   */
+  pairPolar(options: analysis.PairPolarOptions): analysis.PairPolar {
+    return analysis.pairPolar(this.#caller, options);
+  }
+
+  /**
+   * What each pair gives to the score softmaxScale · query · key; the parts add up to it. → [headDim / 2]
+   *
+   * @category Analysis
+   */
+  pairScores(options: analysis.PairScoresOptions & Into): void;
+  pairScores(options: analysis.PairScoresOptions): Float32Array;
+  pairScores(options: analysis.PairScoresOptions & Partial<Into>): Float32Array | undefined {
+    return analysis.pairScores(this.#caller, options);
+  }
+
+  /**
+   * The score of a query and a key at a distance as the sum of its pairs, and with some of them left out. The parts and
+   * the rest add up to the score within 1e-6 of the sum of their sizes.
+   *
+   * @category Analysis
+   */
+  ropeScore(options: analysis.RopeScoreOptions): analysis.RopeScore {
+    return analysis.ropeScore(this.#caller, options);
+  }
+
+  /**
+   * The same score at evenly spaced distances. → [count]
+   *
+   * @category Analysis
+   */
+  ropeScoreByDistance(options: analysis.RopeScoreByDistanceOptions & Into): void;
+  ropeScoreByDistance(options: analysis.RopeScoreByDistanceOptions): Float32Array;
+  ropeScoreByDistance(
+    options: analysis.RopeScoreByDistanceOptions & Partial<Into>,
+  ): Float32Array | undefined {
+    return analysis.ropeScoreByDistance(this.#caller, options);
+  }
+
+  /**
+   * The mean of such a score over queries and keys drawn at random, nearly normal, and its standard deviation. For keys that
+   * have nothing to do with their queries the mean is 0 at every distance. → each [count]
+   *
+   * @category Analysis
+   */
+  ropeRandomScores(options: analysis.RopeRandomScoresOptions): analysis.RopeRandomScores {
+    return analysis.ropeRandomScores(this.#caller, options);
+  }
+
+  /**
+   * RoFormer's relative upper bound of a score at a distance (arXiv:2104.09864, section 3.4.3): a bound, under which a score
+   * may well grow with distance. → [count]
+   *
+   * @category Analysis
+   */
+  ropeDecayBound(options: analysis.RopeDecayBoundOptions & Into): void;
+  ropeDecayBound(options: analysis.RopeDecayBoundOptions): Float32Array;
+  ropeDecayBound(options: analysis.RopeDecayBoundOptions & Partial<Into>): Float32Array | undefined {
+    return analysis.ropeDecayBound(this.#caller, options);
+  }
 }

@@ -4,6 +4,7 @@ import {
   Buffer,
   bufferName,
   bytesPerElement,
+  type F32Buffer,
   type HandleOf,
   type Kind,
   type Pool,
@@ -15,15 +16,32 @@ import type * as wasm from "./generated/ropewalk.mjs";
 /** A tensor of a call: an array, which is copied into the engine, or a buffer, which is there already. */
 export type Tensor<K extends Kind> = ArrayOf[K] | Buffer<K>;
 
+/** A tensor of float32: an array, which is copied in, or a buffer, which is used where it is. Row-major. */
+export type F32Tensor = Tensor<"f32">;
+/** A tensor of float64. Row-major. */
+export type F64Tensor = Tensor<"f64">;
+/** A tensor of int32. Row-major. */
+export type I32Tensor = Tensor<"i32">;
+/** A tensor of bytes: for a mask, where all but 0 is true. Row-major. */
+export type U8Tensor = Tensor<"u8">;
+
+/** For the result to go into a buffer instead of into a new array. */
+export interface Into<B = F32Buffer> {
+  /** The buffer for the result. */
+  out: B;
+}
+
 /** One tensor of a call, checked, and which way it goes. */
-interface Slot<K extends Kind> {
+export interface Slot<K extends Kind> {
+  /** The type of its elements. */
   kind: K;
+  /** Elements. */
   length: number;
   given: Tensor<K> | undefined;
   /** Whether the caller gets back what is in it, or sees it in the buffer given. */
   written: boolean;
-  /** Where to count from, for a run of integers that is made in place. */
-  first?: number;
+  /** Integers that are made in place: the first, and what each next one is more by. */
+  run?: { first: number; step: number };
 }
 
 /** A tensor that the kernel reads. Without `length` any that is not empty will do. */
@@ -45,9 +63,20 @@ export function output<K extends Kind>(kind: K, argument: string, given: unknown
   return changed(kind, argument, given, length);
 }
 
-/** first, first + 1, …, for the kernel alone. */
-export function counted<K extends Kind>(kind: K, length: number, first: number): Slot<K> {
-  return { kind, length, given: undefined, written: false, first };
+/** As `input()`, for what need not be given. */
+export function optional<K extends Kind>(kind: K, argument: string, given: unknown, length?: number) {
+  return given === undefined ? undefined : input(kind, argument, given, length);
+}
+
+/** As `output()`, for what is made only if it is asked for: by `true`, or by a buffer for it. */
+export function requested<K extends Kind>(kind: K, argument: string, asked: unknown, length: () => number) {
+  if (asked === undefined || asked === false) return undefined;
+  return output(kind, argument, asked === true ? undefined : asked, length());
+}
+
+/** first, first + step, …, for the kernel alone. */
+export function counted<K extends Kind>(kind: K, length: number, first: number, step = 1): Slot<K> {
+  return { kind, length, given: undefined, written: false, run: { first, step } };
 }
 
 /** Room for the kernel to work in. */
@@ -89,11 +118,16 @@ function checkTensor<K extends Kind>(
 }
 
 type Failure = ReturnType<wasm.MainModule["linear"]>;
-type Slots = Record<string, Slot<Kind>>;
-type Handles<S extends Slots> = { [Name in keyof S]: HandleOf[S[Name]["kind"]] };
+type Slots = Record<string, Slot<Kind> | undefined>;
+type KindOf<S> = S extends Slot<infer K> ? K : never;
+
+/** What crosses: a handle for each tensor, null for one that was not given. */
+type Handles<S extends Slots> = {
+  [Name in keyof S]: HandleOf[KindOf<S[Name]>] | (undefined extends S[Name] ? null : never);
+};
 
 /** The arrays of what was written, except where the caller gave a buffer. */
-type Results<S extends Slots> = { [Name in keyof S]: ArrayOf[S[Name]["kind"]] };
+type Results<S extends Slots> = { [Name in keyof S]: ArrayOf[KindOf<S[Name]>] };
 
 /**
  * The one way into the kernels: puts arrays into pooled buffers, calls, turns a failure into an error, and takes out
@@ -108,11 +142,18 @@ export class Caller {
     this.#pool = pool;
   }
 
+  /** What the module answers without a tensor. */
+  ask<T>(question: (module: wasm.MainModule) => T): T {
+    return question(this.#module);
+  }
+
+  /** `spelling` turns the kernel's name for an argument into the caller's. */
   call<S extends Slots>(
     slots: S,
     kernel: (module: wasm.MainModule, handles: Handles<S>) => Failure,
+    spelling = camelCase,
   ): Results<S> {
-    const entries = Object.entries(slots);
+    const entries = Object.entries(slots).filter((entry): entry is [string, Slot<Kind>] => !!entry[1]);
     this.#checkBuffers(entries);
     const pooled = entries.filter(([, { given }]) => !(given instanceof Buffer));
     // Taking buffers may grow the memory, which empties a view of it: what comes from there is copied first.
@@ -122,23 +163,24 @@ export class Caller {
     });
     const taken = this.#pool.take(pooled.map(([argument, { kind, length }]) => ({ kind, argument, length })));
 
-    const handles: Record<string, HandleOf[Kind]> = {};
+    const handles: Record<string, HandleOf[Kind] | null> = {};
+    for (const argument of Object.keys(slots)) handles[argument] = null;
     for (const [argument, { given }] of entries) {
       if (given instanceof Buffer) handles[argument] = given.handle(argument);
     }
-    pooled.forEach(([argument, { length, first }], i) => {
+    pooled.forEach(([argument, { length, run }], i) => {
       const handle = taken[i] as HandleOf[Kind];
       handles[argument] = handle;
       const array = arrays[i];
       const view = handle.view() as Float64Array;
       if (array !== undefined) view.set(array);
-      if (first !== undefined) for (let k = 0; k < length; ++k) view[k] = first + k;
+      if (run !== undefined) for (let k = 0; k < length; ++k) view[k] = run.first + k * run.step;
     });
 
     const failure = kernel(this.#module, handles as Handles<S>);
     if (failure !== undefined) {
       const { code, argument, given, allowed } = failure;
-      throw new RopewalkError(code, camelCase(argument), given, allowed);
+      throw new RopewalkError(code, spelling(argument), given, allowed);
     }
 
     const written = pooled.filter(([, slot]) => slot.written);

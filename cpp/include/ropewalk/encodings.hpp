@@ -33,7 +33,7 @@ namespace ropewalk {
 /// base^(-2i/dim)), component 2i + 1 its cosine.
 ///
 /// position_ids  [seq_len], in tokens; any int32.
-/// base          10000 in the paper; finite and > 0.
+/// base          10000 in the paper; from 1e-100 to 1e100.
 /// out           [seq_len, dim]; with an odd dim the last component is a sine without its cosine.
 /// Errors        bad_shape: out.shape[0] != seq_len. bad_value: base. out is untouched.
 /// Memory        none allocated; out must not overlap position_ids.
