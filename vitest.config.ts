@@ -9,6 +9,10 @@ export default defineConfig({
       },
       {
         extends: true,
+        test: { name: "conformance", include: ["tests/conformance/**/*.test.ts"], environment: "node" },
+      },
+      {
+        extends: true,
         // A browser takes its time to start on a small machine.
         test: {
           name: "page",
