@@ -9,6 +9,7 @@ import { BUILD_LOCK, PROJECT } from "../cpp/toolchain/places.mjs";
 import { CommandError, die, inTurn, run, SetupError } from "../cpp/toolchain/process.mjs";
 import { toolchain } from "../cpp/toolchain/toolchain.mjs";
 import { buildEngine, buildPage, buildWasm, installPackages } from "../web/build.mjs";
+import { fuzzBriefly } from "./fuzz/run.mjs";
 import { ensureChromium } from "./page/chromium.mjs";
 
 const REPORTS = join(PROJECT, "build/reports");
@@ -26,6 +27,12 @@ const parts = {
     await catch2("native", (folder) => [`${folder}/ropewalk_tests`]);
     await catch2("sanitize", (folder) => [`${folder}/ropewalk_tests`]);
     await catch2("wasm-tests", (folder) => ["node", `${folder}/ropewalk_tests.js`]);
+  },
+
+  async fuzz() {
+    headline("fuzz");
+    const counts = await fuzzBriefly();
+    record("fuzz", counts.failed > 0 ? 1 : 0, counts);
   },
 
   async lint() {
@@ -50,8 +57,19 @@ const parts = {
       await installPackages();
       await buildWasm();
       await buildEngine();
+      await buildPreset("wasm-reference"); // What the property tests hold the engine to.
     });
     await vitest("engine");
+  },
+
+  async conformance() {
+    await setUp("conformance", async () => {
+      await installPackages();
+      await buildWasm();
+      await buildEngine();
+    });
+    await vitest("conformance");
+    await vectors();
   },
 
   async page() {
@@ -128,6 +146,19 @@ async function vitest(project, env) {
   record(project, signal ?? code, existsSync(report) && JSON.parse(readFileSync(report, "utf8")));
 }
 
+/** Other people's test vectors, where they stand beside the project; where they do not, the runner says so. */
+async function vectors() {
+  headline("vectors");
+  const report = freshReport("vectors.json");
+  const { code, signal } = await run([process.execPath, "tests/conformance/run.mjs"], {
+    cwd: PROJECT,
+    check: false,
+    env: { ...process.env, ROPEWALK_REPORT: report },
+  });
+  const ran = existsSync(report);
+  if (ran || code !== 0) record("vectors", signal ?? code, ran && JSON.parse(readFileSync(report, "utf8")));
+}
+
 /** A check of the sources: one test, by its exit code. */
 async function check(name, command) {
   headline(`lint ${name}`);
@@ -147,7 +178,7 @@ async function clangFormat() {
     const reason = `clang-format ${CLANG_FORMAT} is wanted, and ${version ? `${version} was` : "none was"} found`;
     return record(name, 0, { passed: 0, failed: 0, skipped: [{ name, reason }] });
   }
-  const files = ["cpp", "tests/cpp"].flatMap((folder) =>
+  const files = ["cpp", "tests/cpp", "tests/fuzz"].flatMap((folder) =>
     readdirSync(join(PROJECT, folder), { recursive: true })
       .filter((file) => /\.[ch]pp$/.test(file))
       .map((file) => join(folder, file)),
