@@ -1,0 +1,744 @@
+import { css, html, LitElement, nothing, type PropertyValues } from "lit";
+import { property, query, state } from "lit/decorators.js";
+import { live } from "lit/directives/live.js";
+import { loadRopewalk, type ModelRope } from "ropewalk";
+import { figure } from "./figure.js";
+import { ModelReader, type Reading, type Refusal } from "./model_rope.js";
+import { theme } from "./theme.js";
+import type { PairEvent } from "./wavelengths.js";
+
+/** A configuration to begin with. */
+export interface Example {
+  name: string;
+  config: unknown;
+}
+
+/**
+ * A model's configuration, and what its rotary positions come to: which components pair up, how far they turn, and what
+ * of that changes with the length. Every number comes from the kernels.
+ */
+export class RopewalkModel extends LitElement {
+  @property({ attribute: false }) examples: readonly Example[] = [];
+
+  @state() private text = "";
+  @state() private layerType: string | undefined;
+  /** In tokens; undefined as long as nobody has moved the slider: then it is what the model is meant for. */
+  @state() private length: number | undefined;
+  @state() private pair: number | undefined;
+  @state() private copied = "";
+  /** Why the engine could not be started. */
+  @state() private problem = "";
+  /** What there is to say of a configuration, once its text has stopped changing. */
+  @state() private said = "";
+
+  @state() private reader: ModelReader | undefined;
+  private reading: Reading | Refusal | undefined;
+  private lengthProblem = "";
+  #saying: ReturnType<typeof setTimeout> | undefined;
+
+  @query("pre") private program!: HTMLElement | null;
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    void this.#load();
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    clearTimeout(this.#saying);
+  }
+
+  async #load(): Promise<void> {
+    try {
+      this.reader ??= new ModelReader(await loadRopewalk());
+    } catch (error) {
+      this.problem = `The engine could not be started. ${(error as Error).message}`;
+    }
+  }
+
+  protected override willUpdate(changed: PropertyValues): void {
+    if (changed.has("examples") && this.text === "") this.#show(this.examples[0]);
+    if (changed.has("text") || changed.has("layerType")) {
+      this.pair = undefined;
+      this.copied = "";
+    }
+    const { reader, text, layerType, length } = this;
+    if (reader === undefined) return;
+    if (["text", "layerType", "length", "reader"].some((name) => changed.has(name))) {
+      const reading = text.trim() === "" ? undefined : reader.read(text, layerType, length);
+      // A length that a model has no rule for leaves everything as it was at the last one.
+      const isTooLong = reading?.kind === "refusal" && reading.field === "seqLen" && length !== undefined;
+      this.lengthProblem = isTooLong ? `The length ${reading.words}` : "";
+      if (!isTooLong) this.reading = reading;
+      clearTimeout(this.#saying);
+      this.#saying = setTimeout(() => {
+        this.said = this.reading?.kind === "reading" ? summary(this.reading) : "";
+      }, 600);
+    }
+  }
+
+  protected override render() {
+    const { reading, problem } = this;
+    return html`
+      ${this.#renderText()}
+      ${problem === "" ? nothing : html`<p class="problem" role="alert">${problem}</p>`}
+      ${
+        reading === undefined
+          ? html`<p class="empty" role="status">${
+              problem !== ""
+                ? ""
+                : this.reader === undefined
+                  ? "Starting the engine …"
+                  : "Paste a configuration above, or take one of the examples."
+            }</p>`
+          : reading.kind === "refusal"
+            ? nothing
+            : this.#renderReading(reading)
+      }
+      <div class="visually-hidden" role="status" aria-live="polite">${this.said}</div>
+    `;
+  }
+
+  #renderText() {
+    const refusal = this.reading?.kind === "refusal" ? this.reading : undefined;
+    return html`
+      <section class="panel text">
+        <label for="config">A model’s config.json, as Hugging Face has it</label>
+        <div class="examples" role="group" aria-label="Examples">
+          ${this.examples.map(
+            (example) => html`<button
+              type="button"
+              aria-pressed=${textOf(example) === this.text}
+              @click=${() => this.#show(example)}
+            >
+              ${example.name}
+            </button>`,
+          )}
+        </div>
+        <textarea
+          id="config"
+          rows="12"
+          spellcheck="false"
+          autocomplete="off"
+          autocapitalize="off"
+          aria-invalid=${refusal !== undefined}
+          aria-describedby="refusal"
+          .value=${live(this.text)}
+          @input=${this.#typed}
+        ></textarea>
+        <div id="refusal" role="alert">
+          ${
+            refusal === undefined
+              ? nothing
+              : html`<p class="problem">${
+                  refusal.field === "" ? nothing : html`<code>${refusal.field}</code> `
+                }${refusal.words}</p>`
+          }
+        </div>
+      </section>
+    `;
+  }
+
+  #renderReading(reading: Reading) {
+    const { rope } = reading;
+    return html`
+      ${this.#renderVerdict(reading)}
+      <section class="panel" @ropewalk-pair=${this.#lookedAt}>
+        <h2>Which components of a head turn together</h2>
+        <ropewalk-pairing
+          .layout=${rope.layout}
+          .headDim=${rope.headDim}
+          .rotaryDim=${rope.rotaryDim}
+          .turning=${rope.invFreq.filter((frequency) => frequency !== 0).length}
+          .pair=${this.pair}
+        ></ropewalk-pairing>
+        ${
+          rope.layout === undefined
+            ? html`<p class="words">
+                The configuration does not tell which of the two it is: the model’s code does.
+              </p>`
+            : nothing
+        }
+        ${rope.mrope === undefined ? nothing : html`<p class="words">${mropeWords(rope.mrope)}</p>`}
+      </section>
+      ${this.#renderLengths(reading)}
+      <section class="panel">
+        <h2>The same in JavaScript</h2>
+        <pre tabindex="0" role="region" aria-label="Program"><code>${reading.snippet}</code></pre>
+        <p class="hint">
+          <button type="button" @click=${this.#copy}>Copy</button>
+          <span role="status">${this.copied}</span>
+        </p>
+      </section>
+    `;
+  }
+
+  #renderVerdict({ rope, layerTypes, layerType }: Reading) {
+    const { words, source } = typeWords[rope.ropeType];
+    const rest = rope.headDim - rope.rotaryDim;
+    return html`
+      <section class="panel">
+        ${
+          layerTypes.length === 0
+            ? nothing
+            : html`<div class="row" role="radiogroup" aria-label="Layers">
+                <span class="name">Layers of this model rotate differently</span>
+                <span class="radios">
+                  ${layerTypes.map(
+                    (name) => html`<label>
+                      <input
+                        type="radio"
+                        name="layerType"
+                        .checked=${live(name === layerType)}
+                        @change=${() => this.#chooseLayer(name)}
+                      /><span>${name}</span>
+                    </label>`,
+                  )}
+                </span>
+              </div>`
+        }
+        <p class="verdict">
+          <b id="type">${rope.ropeType}</b> ${words}
+          ${source === undefined ? nothing : html`<a href=${source.url}>${source.name}</a>`}
+        </p>
+        <dl class="readouts">
+          ${readout("layout", "pairs", rope.layout ?? "not told", pairWords(rope))}
+          ${readout(
+            "rotary",
+            "rotary_dim of head_dim",
+            `${rope.rotaryDim} of ${rope.headDim}`,
+            rest === 0 ? "all components are in pairs" : `the other ${rest} are left as they are`,
+          )}
+          ${readout("theta", "rope_theta", rope.ropeTheta.toLocaleString("en"), "the base of the frequencies")}
+          ${readout(
+            "attention",
+            "attention factor",
+            factor(rope.attentionFactor),
+            rope.attentionFactor === 1 ? "cosines and sines as they are" : "multiplies cosines and sines",
+          )}
+          ${readout(
+            "softmax",
+            "softmax factor",
+            factor(rope.softmaxFactor),
+            rope.softmaxFactor === 1 ? "softmax scale as it is" : "multiplies the softmax scale",
+          )}
+        </dl>
+      </section>
+    `;
+  }
+
+  #renderLengths(reading: Reading) {
+    const { rope, length, trainedLength, scaled, unscaled, isAsTrained } = reading;
+    const lengths = lengthsFor(reading);
+    const at = lengths.indexOf(length);
+    const never = ({ turns }: { turns: Float64Array }) => turns.filter((turn) => turn < 1).length;
+    const pairs = rope.invFreq.length;
+    const slowest = scaled.wavelength.filter(Number.isFinite).at(-1) ?? Number.POSITIVE_INFINITY;
+    const slowestBefore = unscaled.wavelength[scaled.wavelength.lastIndexOf(slowest)] as number;
+    const tokens = length.toLocaleString("en");
+    return html`
+      <section class="panel lengths" @ropewalk-pair=${this.#lookedAt}>
+        <h2>How far each pair turns, and what of it changes with the length</h2>
+        <div class="move">
+          <label for="length">Length of the sequence, in tokens</label>
+          <output for="length" class="length">${tokens}</output>
+          <input
+            id="length"
+            type="range"
+            min="0"
+            max=${lengths.length - 1}
+            step="1"
+            .value=${live(String(at))}
+            aria-valuetext="${tokens} tokens; ${never(scaled)} of ${pairs} pairs never come round"
+            @input=${(event: Event) => {
+              this.length = lengths[(event.target as HTMLInputElement).valueAsNumber];
+            }}
+          />
+        </div>
+        ${this.lengthProblem === "" ? nothing : html`<p class="problem" role="alert">${this.lengthProblem}</p>`}
+        <p class="words" id="change">${changeWords(rope, length, trainedLength)}</p>
+        <dl class="readouts three">
+          ${readout(
+            "never",
+            `pairs that never complete a turn in ${tokens}`,
+            `${never(scaled)} of ${pairs}`,
+            isAsTrained ? "" : `by rope_theta alone: ${never(unscaled)}`,
+          )}
+          ${readout(
+            "slowest",
+            "the slowest pair comes round in",
+            figure(slowest),
+            isAsTrained ? "positions" : `positions; by rope_theta alone in ${figure(slowestBefore)}`,
+          )}
+          ${readout(
+            "trained",
+            trainedLength === rope.maxPositionEmbeddings
+              ? "trained with, and meant for"
+              : "trained with · meant for",
+            [...new Set([trainedLength, rope.maxPositionEmbeddings])]
+              .map((value) => value?.toLocaleString("en") ?? "not told")
+              .join(" · "),
+            "tokens",
+          )}
+        </dl>
+        <ropewalk-wavelengths
+          .scaled=${scaled}
+          .unscaled=${unscaled}
+          .length=${length}
+          .trainedLength=${trainedLength}
+          .pair=${this.pair}
+        ></ropewalk-wavelengths>
+        <h2 class="far">The rope over ${tokens} positions</h2>
+        <ropewalk-twist
+          .scaled=${scaled}
+          .unscaled=${isAsTrained ? undefined : unscaled}
+          .length=${length}
+        ></ropewalk-twist>
+      </section>
+    `;
+  }
+
+  #show(example: Example | undefined): void {
+    if (example === undefined) return;
+    this.text = textOf(example);
+    this.length = undefined;
+  }
+
+  #chooseLayer(name: string): void {
+    this.layerType = name;
+    this.length = undefined;
+  }
+
+  readonly #typed = (event: Event) => {
+    this.text = (event.target as HTMLTextAreaElement).value;
+    this.length = undefined;
+  };
+
+  readonly #lookedAt = (event: PairEvent) => {
+    this.pair = event.pair;
+  };
+
+  readonly #copy = async () => {
+    const text = this.program?.textContent ?? "";
+    try {
+      await navigator.clipboard.writeText(text);
+      this.copied = "Copied.";
+    } catch {
+      // Not everywhere may a page write there; its reader may copy what is selected.
+      if (this.program !== null) getSelection()?.selectAllChildren(this.program);
+      this.copied = "Selected: copy it with your keyboard.";
+    }
+  };
+
+  static override styles = [
+    theme,
+    css`
+      :host {
+        display: grid;
+        gap: 16px;
+        container-type: inline-size;
+      }
+
+      .panel {
+        min-width: 0;
+        padding: 18px 24px 22px;
+        border: 1px solid var(--line);
+        border-radius: 14px;
+        background: var(--panel);
+      }
+
+      h2,
+      label,
+      .name {
+        margin: 0;
+        color: var(--soft);
+        font: 600 13px / 1.4 var(--label);
+      }
+
+      h2 {
+        margin-bottom: 12px;
+      }
+
+      a {
+        color: inherit;
+      }
+
+      textarea {
+        display: block;
+        width: 100%;
+        min-height: 12em;
+        max-height: 30em;
+        padding: 8px 12px;
+        border: 1px solid var(--line);
+        border-radius: 8px;
+        background: var(--paper);
+        color: var(--ink);
+        font: 14px / 1.5 ui-monospace, monospace;
+        resize: vertical;
+        tab-size: 2;
+      }
+
+      textarea[aria-invalid="true"] {
+        border-color: var(--ink);
+      }
+
+      .examples {
+        display: flex;
+        flex-wrap: wrap;
+        gap: 6px;
+        margin: 8px 0 10px;
+      }
+
+      button {
+        min-height: 32px;
+        padding: 4px 12px;
+        border: 1px solid var(--line);
+        border-radius: 8px;
+        background: none;
+        color: var(--ink);
+        font: 13px var(--label);
+        cursor: pointer;
+      }
+
+      button[aria-pressed="true"] {
+        border-color: var(--ink);
+        background: var(--ink);
+        color: var(--panel);
+      }
+
+      .problem {
+        margin: 10px 0 0;
+        padding: 8px 12px;
+        border-left: 3px solid var(--ink);
+        font-size: 15px;
+        overflow-wrap: anywhere;
+      }
+
+      .problem code {
+        font: 650 14px ui-monospace, monospace;
+      }
+
+      .empty {
+        margin: 0;
+        padding: 40px 24px;
+        color: var(--soft);
+        font: 19px / 1.5 var(--prose);
+      }
+
+      .verdict {
+        max-width: 40em;
+        margin: 0 0 18px;
+        font: 21px / 1.5 var(--prose);
+      }
+
+      .verdict b {
+        font-weight: 600;
+      }
+
+      .verdict a {
+        color: var(--soft);
+        font-size: 17px;
+        white-space: nowrap;
+      }
+
+      .words {
+        max-width: 40em;
+        margin: 10px 0 0;
+        color: var(--soft);
+        font: 17px / 1.5 var(--prose);
+      }
+
+      .row {
+        display: flex;
+        flex-wrap: wrap;
+        align-items: center;
+        gap: 8px 12px;
+        margin-bottom: 16px;
+      }
+
+      .radios {
+        display: inline-flex;
+        flex-wrap: wrap;
+        border: 1px solid var(--line);
+        border-radius: 8px;
+        overflow: hidden;
+      }
+
+      .radios label {
+        position: relative;
+        color: var(--ink);
+        font-weight: 500;
+        cursor: pointer;
+      }
+
+      .radios input {
+        position: absolute;
+        inset: 0;
+        margin: 0;
+        opacity: 0;
+        cursor: inherit;
+      }
+
+      .radios span {
+        display: block;
+        padding: 6px 10px;
+      }
+
+      .radios input:checked + span {
+        background: var(--ink);
+        color: var(--panel);
+      }
+
+      .radios input:focus-visible + span {
+        outline: 2px solid var(--focus);
+        outline-offset: -4px;
+      }
+
+      .radios input:checked:focus-visible + span {
+        outline-color: var(--panel);
+      }
+
+      .readouts {
+        display: grid;
+        grid-template-columns: repeat(5, auto);
+        justify-content: space-between;
+        gap: 0 24px;
+        margin: 0;
+      }
+
+      .readouts.three {
+        grid-template-columns: repeat(3, minmax(0, 1fr));
+        margin: 18px 0 22px;
+      }
+
+      .readouts div {
+        display: grid;
+        grid-row: span 3;
+        grid-template-rows: subgrid;
+        min-width: 0;
+      }
+
+      dt {
+        color: var(--soft);
+      }
+
+      dd {
+        margin: 2px 0 0;
+      }
+
+      dd.value {
+        font-size: 24px;
+        font-weight: 500;
+      }
+
+      dd.note {
+        color: var(--soft);
+      }
+
+      .move {
+        display: grid;
+        grid-template-columns: 1fr auto;
+        align-items: end;
+        gap: 4px 16px;
+        margin: 4px 0 0;
+      }
+
+      input[type="range"] {
+        grid-column: 1 / -1;
+        width: 100%;
+        height: 28px;
+        margin: 0;
+        border-radius: 8px;
+        accent-color: var(--ink);
+      }
+
+      .length {
+        min-width: 9ch;
+        line-height: 1;
+        text-align: right;
+        font-size: 24px;
+        font-weight: 500;
+      }
+
+      #change {
+        min-height: 1.5em;
+      }
+
+      .far {
+        margin: 20px 0 0;
+      }
+
+      pre {
+        max-height: 48em;
+        margin: 0;
+        padding: 12px 14px;
+        border: 1px solid var(--line);
+        border-radius: 8px;
+        background: var(--paper);
+        font: 13px / 1.55 ui-monospace, monospace;
+        overflow: auto;
+        tab-size: 2;
+      }
+
+      .hint {
+        display: flex;
+        align-items: center;
+        gap: 12px;
+        min-height: 32px;
+        margin: 10px 0 0;
+        color: var(--soft);
+      }
+
+      @container (max-width: 760px) {
+        .readouts {
+          grid-template-columns: repeat(3, minmax(0, 1fr));
+        }
+
+        .readouts div {
+          margin-bottom: 14px;
+        }
+      }
+
+      /* The picture stays in sight of the thumb that moves the slider. */
+      @container (max-width: 480px) {
+        .panel {
+          padding: 14px 14px 18px;
+        }
+
+        .readouts,
+        .readouts.three {
+          grid-template-columns: repeat(2, minmax(0, 1fr));
+        }
+
+        .readouts.three div:last-child {
+          grid-column: 1 / -1;
+        }
+
+        #change {
+          min-height: 3em;
+        }
+
+        .lengths {
+          display: flex;
+          flex-direction: column;
+        }
+
+        .lengths .readouts {
+          order: 1;
+          margin: 18px 0 0;
+        }
+
+        .lengths ropewalk-wavelengths {
+          margin-top: 14px;
+        }
+
+        .lengths :is(.far, ropewalk-twist) {
+          order: 2;
+        }
+      }
+    `,
+  ];
+}
+
+interface TypeWords {
+  words: string;
+  source?: { name: string; url: string };
+}
+
+const arxiv = (id: string) => ({ name: `arXiv:${id}`, url: `https://arxiv.org/abs/${id}` });
+
+const typeWords: Record<ModelRope["ropeType"], TypeWords> = {
+  default: { words: "is RoPE as trained: nothing is stretched.", source: arxiv("2104.09864") },
+  linear: {
+    words: "is position interpolation: every pair turns more slowly by the same factor, fast ones too.",
+    source: arxiv("2306.15595"),
+  },
+  ntk: {
+    words:
+      "is «NTK-aware» scaling: a larger base, chosen so that the slowest pair alone is slowed by the full factor.",
+    source: arxiv("2309.00071"),
+  },
+  dynamic: {
+    words:
+      "is dynamic NTK: as trained up to the trained length, and past it the base grows with the sequence.",
+    source: arxiv("2309.00071"),
+  },
+  yarn: {
+    words: "is YaRN: fast pairs as trained, slow ones slowed by the full factor, and a ramp between.",
+    source: arxiv("2309.00071"),
+  },
+  longrope: {
+    words:
+      "is LongRoPE: every pair slowed by a factor of its own, found by search; one set up to the trained length, one past it.",
+    source: arxiv("2402.13753"),
+  },
+  llama3: {
+    words: "is Llama 3.1’s scaling: as YaRN, with its ramp over wavelengths and no attention factor.",
+    source: arxiv("2407.21783"),
+  },
+  proportional: {
+    words:
+      "is Gemma 4’s: exponents over the whole head, so that the pairs that do turn are fast; the slowest do not turn at all.",
+  },
+};
+
+function readout(id: string, name: string, value: string, note: string) {
+  return html`<div>
+    <dt>${name}</dt>
+    <dd class="value" id=${id}>${value}</dd>
+    <dd class="note">${note}</dd>
+  </div>`;
+}
+
+function textOf({ config }: Example): string {
+  return JSON.stringify(config, null, 2);
+}
+
+/** Four decimals, unless fewer say it all. */
+function factor(value: number): string {
+  return Number.isInteger(value) ? String(value) : value.toFixed(4);
+}
+
+function pairWords({ layout, rotaryDim }: ModelRope): string {
+  if (layout === "half") return `component i with i + ${rotaryDim / 2}`;
+  return layout === "interleaved" ? "component 2i with 2i + 1" : "the model’s code tells";
+}
+
+function mropeWords({ sections: [t, h, w], interleaved }: NonNullable<ModelRope["mrope"]>): string {
+  const shares = `${t} pairs turn by a token’s time, ${h} by its height in a picture, ${w} by its width`;
+  return `${shares}: ${interleaved ? "taking turns, the rest by time" : "in this order"}. In text the three are the same.`;
+}
+
+function changeWords({ ropeType }: ModelRope, length: number, trained: number | undefined): string {
+  const upTo = trained?.toLocaleString("en") ?? "";
+  const isLong = trained !== undefined && length > trained;
+  if (ropeType === "dynamic") {
+    return isLong
+      ? `Past ${upTo} tokens the base grows with the length: every token more slows all pairs but the first.`
+      : `Up to ${upTo} tokens nothing changes; past it, the base grows with the length.`;
+  }
+  if (ropeType === "longrope") {
+    return isLong
+      ? `Past ${upTo} tokens the long factors hold, for the whole sequence from its first token on.`
+      : `Up to ${upTo} tokens the short factors hold; one token more, and the long ones do.`;
+  }
+  return `No frequency changes with the length: ${ropeType === "default" ? "these are as trained" : `«${ropeType}» has the same for every length`}.`;
+}
+
+/** Lengths that the slider stops at: four to the octave, and those that mean something to this model. */
+function lengthsFor({ rope, length, trainedLength }: Reading): number[] {
+  const own = [trainedLength, rope.maxPositionEmbeddings].filter((value) => value !== undefined);
+  const last = Math.min(2 ** 31 - 1, Math.max(2 ** 18, ...own.map((value) => 4 * value)));
+  const lengths = new Set([length, ...own, ...own.map((value) => Math.min(last, value + 1))]);
+  for (let octave = 64; octave <= last; octave *= 2) {
+    for (const part of [1, 1.25, 1.5, 1.75]) if (octave * part <= last) lengths.add(octave * part);
+  }
+  return [...lengths].sort((a, b) => a - b);
+}
+
+/** For who cannot see it come. */
+function summary({ rope, length, scaled }: Reading): string {
+  const never = scaled.turns.filter((turn) => turn < 1).length;
+  const layout = rope.layout === undefined ? "layout not told" : `${rope.layout} pairs`;
+  return `${rope.ropeType}; ${layout}; ${rope.rotaryDim} of ${rope.headDim} components; rope_theta ${rope.ropeTheta.toLocaleString("en")}; attention factor ${factor(rope.attentionFactor)}; softmax factor ${factor(rope.softmaxFactor)}; ${never} of ${rope.invFreq.length} pairs never complete a turn in ${length.toLocaleString("en")} positions.`;
+}

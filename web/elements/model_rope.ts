@@ -1,0 +1,223 @@
+import { type ModelRope, type Ropewalk, RopewalkError } from "ropewalk";
+import type { Strip } from "./strip.js";
+
+/** What the text of a configuration comes to, at one length. */
+export interface Reading {
+  kind: "reading";
+  rope: ModelRope;
+  /** Kinds of layers, where they rotate differently, and the one that is read. */
+  layerTypes: readonly string[];
+  layerType: string | undefined;
+  /** Tokens in the sequence, as asked for; or what the model is meant for. */
+  length: number;
+  /** Tokens that the frequencies were trained with; undefined where the configuration does not say. */
+  trainedLength: number | undefined;
+  /** How the model turns its pairs over `length`. */
+  scaled: Turning;
+  /** The same by rope_theta alone. */
+  unscaled: Turning;
+  /** Whether the two are the same. */
+  isAsTrained: boolean;
+  /** A program that does the same. */
+  snippet: string;
+}
+
+export interface Turning {
+  /** Tokens to a turn of each pair. */
+  wavelength: Float64Array;
+  /** Turns of each pair. */
+  turns: Float64Array;
+  /** Angles of all pairs, as they are seen from far off. */
+  strip: Strip;
+}
+
+/** Why there is nothing to show. */
+export interface Refusal {
+  kind: "refusal";
+  /** The field of the configuration; "" where the text is no JSON. */
+  field: string;
+  words: string;
+}
+
+/** Where a slider is to stand when a configuration says nothing of lengths. */
+const anyLength = 4096;
+
+/** Of a strip, however long. */
+const columns = 1024;
+
+/** So many can be told apart; published models have 256 and fewer. */
+const mostPairs = 1024;
+
+/** Reads configurations by the engine, and asks it for whatever is shown of them. */
+export class ModelReader {
+  readonly #engine: Ropewalk;
+  /** Of the text that came last: lengths change nothing in it. */
+  #essenceOf: { text: string; layerType: string | undefined; essence: Fields } | undefined;
+
+  constructor(engine: Ropewalk) {
+    this.#engine = engine;
+  }
+
+  read(text: string, layerType?: string, length?: number): Reading | Refusal {
+    let config: unknown;
+    try {
+      config = JSON.parse(text);
+    } catch (error) {
+      return { kind: "refusal", field: "", words: `This is no JSON yet. ${(error as Error).message}` };
+    }
+    try {
+      return this.#read(text, config as Fields, layerType, length);
+    } catch (error) {
+      if (!(error instanceof RopewalkError)) throw error;
+      return refusalOf(error);
+    }
+  }
+
+  #read(text: string, config: Fields, layerType?: string, length?: number): Reading | Refusal {
+    const layerTypes = this.#layerTypes(config);
+    const chosen =
+      layerType !== undefined && layerTypes.includes(layerType) ? layerType : (layerTypes[0] ?? undefined);
+    const layer = chosen === undefined ? {} : { layerType: chosen };
+    const whole = this.#engine.ropeFromConfig({ config, ...layer });
+    const { ropeType, maxPositionEmbeddings, originalMaxPositionEmbeddings } = whole;
+    if (whole.invFreq.length > mostPairs) {
+      const words = `is ${whole.headDim}. That makes more pairs than can be drawn here: at most ${mostPairs}.`;
+      return { kind: "refusal", field: "head_dim", words };
+    }
+    const tellsStretchOnly = ["linear", "ntk", "proportional"].includes(ropeType);
+    const trainedLength =
+      originalMaxPositionEmbeddings ?? (tellsStretchOnly ? undefined : maxPositionEmbeddings);
+    const seqLen = length ?? maxPositionEmbeddings ?? trainedLength ?? anyLength;
+    const rope = this.#engine.ropeFromConfig({ config, ...layer, seqLen });
+    const { rotaryDim, ropeTheta, invFreq } = rope;
+    const asTrained = this.#engine.ropeInvFreq({ rotaryDim, ropeTheta });
+    const turning = (frequencies: Float64Array): Turning => {
+      const angles = { firstPosition: 0, step: seqLen / columns, count: columns, invFreq: frequencies };
+      const values = this.#engine.ropeAngles(angles);
+      return {
+        ...this.#engine.ropePeriods({ invFreq: frequencies, contextLen: seqLen }),
+        strip: { values, columns, strands: frequencies.length },
+      };
+    };
+    return {
+      kind: "reading",
+      rope,
+      layerTypes,
+      layerType: chosen,
+      length: seqLen,
+      trainedLength,
+      scaled: turning(invFreq),
+      unscaled: turning(asTrained),
+      isAsTrained: invFreq.every((frequency, i) => frequency === asTrained[i]),
+      snippet: snippetOf(this.#essence(text, config, chosen), rope, chosen, seqLen),
+    };
+  }
+
+  /** None where all layers rotate alike. */
+  #layerTypes(config: Fields): string[] {
+    try {
+      this.#engine.ropeFromConfig({ config });
+      return [];
+    } catch (error) {
+      if (!(error instanceof RopewalkError) || error.argument !== "layerType") throw error;
+      return [...error.allowed.matchAll(/"([^"]+)"/g)].map(([, name]) => name as string);
+    }
+  }
+
+  /** The fields without which the engine would say something else, and those that speak of RoPE anyway. */
+  #essence(text: string, config: Fields, layerType: string | undefined): Fields {
+    const known = this.#essenceOf;
+    if (known?.text === text && known.layerType === layerType) return known.essence;
+    const layer = layerType === undefined ? {} : { layerType };
+    const said = (value: unknown) => {
+      try {
+        const { invFreq, ...rest } = this.#engine.ropeFromConfig({ config: value, ...layer });
+        return JSON.stringify([rest, [...invFreq]]);
+      } catch {
+        return undefined;
+      }
+    };
+    const all = said(config);
+    /** What of `fields` cannot be left out; `within` puts them where they were. */
+    const pruned = (fields: Fields, within: (kept: Fields) => unknown): Fields => {
+      let kept = fields;
+      for (const [name, value] of Object.entries(fields)) {
+        if (speaksOfRope.test(name)) continue;
+        const { [name]: _, ...others } = kept;
+        if (said(within(others)) === all) kept = others;
+        else if (isObject(value)) {
+          const around = kept;
+          kept = { ...around, [name]: pruned(value, (inner) => within({ ...around, [name]: inner })) };
+        }
+      }
+      return kept;
+    };
+    const essence = pruned(config, (kept) => kept);
+    this.#essenceOf = { text, layerType, essence };
+    return essence;
+  }
+}
+
+type Fields = Record<string, unknown>;
+
+const isObject = (value: unknown): value is Fields =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** Fields that are kept though they may say no more than what goes without saying. */
+const speaksOfRope =
+  /rope|rotary|position_embeddings|^(model_type|head_dim|hidden_size|n_embd|num_attention_heads|n_head)$/;
+
+function refusalOf({ argument, given, allowed }: RopewalkError): Refusal {
+  const is = given === undefined ? "is missing" : `is ${inWords(given)}`;
+  return { kind: "refusal", field: argument, words: `${is}. It would have to be ${allowed}.` };
+}
+
+function inWords(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length <= 60 ? text : `${text.slice(0, 59)}…`;
+}
+
+/** A program that has the engine turn a head as the model does. */
+function snippetOf(essence: unknown, rope: ModelRope, layerType: string | undefined, length: number): string {
+  const { layout, mrope, softmaxFactor, rotaryDim, headDim } = rope;
+  const layer = layerType === undefined ? "" : `, layerType: ${JSON.stringify(layerType)}`;
+  const lines = [
+    'import { loadRopewalk } from "ropewalk";',
+    "",
+    "const ropewalk = await loadRopewalk();",
+    `const config = ${JSON.stringify(essence, null, 2)};`,
+    `const seqLen = ${length};`,
+    `const rope = ropewalk.ropeFromConfig({ config, seqLen${layer} });`,
+    "const { invFreq, attentionFactor, headDim, rotaryDim } = rope;",
+    "",
+  ];
+  if (mrope === undefined) {
+    lines.push("const { cos, sin } = ropewalk.buildRopeCache({ seqLen, invFreq, attentionFactor });");
+  } else {
+    lines.push(
+      "// Each token's time, height and width; in text they are the same.",
+      "const positionIds = Int32Array.from({ length: 3 * seqLen }, (_, i) => i % seqLen);",
+      "const cache = { positionIds, seqLen, invFreq, attentionFactor, ...rope.mrope };",
+      "const { cos, sin } = ropewalk.buildMropeCache(cache);",
+    );
+  }
+  lines.push(
+    "",
+    "// One head of a query, [seqLen, headDim].",
+    "const x = new Float32Array(seqLen * headDim).fill(1);",
+  );
+  if (layout === undefined)
+    lines.push("// The configuration does not tell the layout; the model's code does.");
+  lines.push(
+    `const layout = ${JSON.stringify(layout ?? "half")};`,
+    `const query = ropewalk.applyRope({ x, cos, sin, layout, seqLen, nHeads: 1, headDim${rotaryDim === headDim ? "" : ", rotaryDim"} });`,
+  );
+  if (softmaxFactor !== 1) {
+    lines.push(
+      "",
+      "// Heads of the whole query, rotated and not, are longer: qkHeadDim.",
+      "// attention({ …, softmaxScale: rope.softmaxFactor / Math.sqrt(qkHeadDim) })",
+    );
+  }
+  return lines.join("\n");
+}

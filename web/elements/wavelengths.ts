@@ -1,0 +1,457 @@
+import { axisBottom, axisLeft } from "d3-axis";
+import { type ScaleLinear, type ScaleLogarithmic, scaleLinear, scaleLog } from "d3-scale";
+import { select as selectNode } from "d3-selection";
+import { css, html, nothing, type PropertyValues, svg } from "lit";
+import { property, query, state } from "lit/decorators.js";
+import { figure } from "./figure.js";
+import type { Turning } from "./model_rope.js";
+import { Picture } from "./picture.js";
+import { theme } from "./theme.js";
+
+/** Told by a picture when the user looks at a pair, or at none any more. */
+export class PairEvent extends Event {
+  static readonly type = "ropewalk-pair";
+
+  constructor(readonly pair: number | undefined) {
+    super(PairEvent.type, { bubbles: true, composed: true });
+  }
+}
+
+declare global {
+  interface HTMLElementEventMap {
+    "ropewalk-pair": PairEvent;
+  }
+}
+
+const margin = { top: 26, right: 12, bottom: 40, left: 62 };
+const narrow = 480;
+
+interface Layout {
+  width: number;
+  height: number;
+  x: ScaleLinear<number, number>;
+  y: ScaleLogarithmic<number, number>;
+}
+
+/** How far each pair is from one turn to the next, as the model has it and by rope_theta alone, against two lengths. */
+export class RopewalkWavelengths extends Picture {
+  static override styles = [
+    theme,
+    css`
+      :host {
+        display: block;
+      }
+
+      .legend {
+        display: flex;
+        flex-wrap: wrap;
+        justify-content: flex-end;
+        gap: 2px 14px;
+        margin: 0 0 4px;
+        color: var(--soft);
+        font-size: 12px;
+      }
+
+      .legend span {
+        display: flex;
+        align-items: center;
+        gap: 6px;
+      }
+
+      .legend svg {
+        width: 20px;
+        height: 12px;
+      }
+
+      .chart {
+        border-radius: 6px;
+        cursor: crosshair;
+        touch-action: pan-y;
+      }
+
+      .chart > svg {
+        display: block;
+        overflow: visible;
+      }
+
+      text {
+        fill: var(--soft);
+        font: 12px var(--label);
+      }
+
+      .tick line {
+        stroke: var(--line);
+      }
+
+      .x .tick line {
+        stroke: var(--soft);
+      }
+
+      .beyond {
+        fill: color-mix(in oklab, var(--soft) 11%, transparent);
+      }
+
+      .length,
+      .trained {
+        stroke: var(--ink);
+        stroke-width: 1.25;
+      }
+
+      .trained {
+        stroke: var(--soft);
+        stroke-dasharray: 5 4;
+      }
+
+      .halo {
+        stroke: var(--panel);
+        stroke-width: 3;
+        stroke-linejoin: round;
+        paint-order: stroke;
+      }
+
+      text.now {
+        fill: var(--ink);
+        font-weight: 600;
+      }
+
+      .stems {
+        stroke: color-mix(in oklab, var(--soft) 60%, var(--line));
+        stroke-width: 1;
+      }
+
+      .unscaled {
+        fill: var(--panel);
+        stroke: var(--soft);
+        stroke-width: 1.25;
+      }
+
+      .scaled {
+        fill: var(--ink);
+      }
+
+      .still {
+        stroke: var(--ink);
+        stroke-width: 1.5;
+      }
+
+      .cursor {
+        stroke: var(--ink);
+        stroke-width: 1;
+      }
+
+      .ring {
+        fill: none;
+        stroke: var(--ink);
+        stroke-width: 1.5;
+      }
+
+      .readout {
+        min-height: 20px;
+        margin: 6px 0 0;
+        color: var(--ink);
+      }
+
+      .readout.quiet {
+        color: var(--soft);
+      }
+    `,
+  ];
+
+  /** Of the model, within the length. */
+  @property({ attribute: false }) scaled: Turning | undefined;
+  /** Of the same pairs by rope_theta alone. */
+  @property({ attribute: false }) unscaled: Turning | undefined;
+  /** In tokens. */
+  @property({ type: Number }) length = 1;
+  /** In tokens; undefined where the configuration does not say. */
+  @property({ attribute: false }) trainedLength: number | undefined;
+  /** The pair that is looked at. */
+  @property({ attribute: false }) pair: number | undefined;
+
+  /** What the cursor's pair was when it came there: said once, not at every step of a slider. */
+  @state() private said = "";
+  /** The values once they have stopped changing, for the table. */
+  @state() private settled: { scaled: Turning; unscaled: Turning } | undefined;
+
+  @query("g.x") private readonly xAxis!: SVGGElement | null;
+  @query("g.y") private readonly yAxis!: SVGGElement | null;
+
+  #layout: Layout | undefined;
+  #settling: ReturnType<typeof setTimeout> | undefined;
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    clearTimeout(this.#settling);
+  }
+
+  protected override willUpdate(changed: PropertyValues): void {
+    const { scaled, unscaled } = this;
+    if (scaled === undefined || unscaled === undefined) return;
+    if (changed.has("scaled") || changed.has("unscaled")) {
+      clearTimeout(this.#settling);
+      this.#settling = setTimeout(() => {
+        this.settled = { scaled, unscaled };
+      }, 200);
+    }
+    this.#layout = this.#place(scaled, unscaled);
+  }
+
+  #place(scaled: Turning, unscaled: Turning): Layout | undefined {
+    if (this.width === 0) return undefined;
+    const width = this.width;
+    const height = width < narrow ? 320 : 380;
+    const shown = [...scaled.wavelength, ...unscaled.wavelength, this.length, this.trainedLength ?? 1].filter(
+      (value) => Number.isFinite(value) && value > 1,
+    );
+    const least = Math.min(...shown);
+    const most = Math.max(...shown);
+    const last = scaled.wavelength.length - 1;
+    return {
+      width,
+      height,
+      x: scaleLinear()
+        .domain([-0.5, last + 0.5])
+        .range([margin.left, width - margin.right]),
+      y: scaleLog()
+        .domain([least / 1.4, most * 2])
+        .range([height - margin.bottom, margin.top]),
+    };
+  }
+
+  protected override render() {
+    const { scaled, unscaled, pair } = this;
+    const layout = this.#layout;
+    if (scaled === undefined || unscaled === undefined || layout === undefined) return nothing;
+    const isStretched = scaled.wavelength.some((value, i) => value !== unscaled.wavelength[i]);
+    const isStill = scaled.wavelength.includes(Number.POSITIVE_INFINITY);
+    return html`
+      <p class="legend">
+        ${
+          isStretched
+            ? html`<span>
+                <svg aria-hidden="true"><circle class="unscaled" cx="10" cy="6" r="3"></circle></svg>
+                by rope_theta alone
+              </span>`
+            : nothing
+        }
+        <span>
+          <svg aria-hidden="true"><circle class="scaled" cx="10" cy="6" r="3.25"></circle></svg>
+          ${isStretched ? "as the model turns" : "as the model turns, which is by rope_theta alone"}
+        </span>
+        ${
+          isStill
+            ? html`<span><svg aria-hidden="true"><path class="still" d="M10 2V10"></path></svg> not turned at all</span>`
+            : nothing
+        }
+      </p>
+      <div
+        class="chart"
+        role="group"
+        tabindex="0"
+        aria-label="Positions for one turn, pair by pair: arrow keys go from one to the next"
+        @keydown=${this.#onKey}
+        @focus=${() => this.pair === undefined && this.#goTo(0, true)}
+        @blur=${() => this.#goTo(undefined)}
+        @pointermove=${this.#onPoint}
+        @pointerdown=${this.#onPoint}
+        @pointerleave=${this.#onLeave}
+      >
+        <svg width=${layout.width} height=${layout.height} aria-hidden="true">
+          ${this.#renderLengths(layout)}
+          <g class="y" transform="translate(${margin.left - 8} 0)"></g>
+          <g class="x" transform="translate(0 ${layout.height - margin.bottom + 6})"></g>
+          <text x="0" y="12">positions for one turn</text>
+          <text x=${layout.width - margin.right} y=${layout.height - 4} text-anchor="end">
+            pair, from the fastest to the slowest
+          </text>
+          ${this.#renderPairs(layout, scaled, unscaled)}
+        </svg>
+      </div>
+      <p class="readout ${pair === undefined ? "quiet" : ""}">
+        ${pair === undefined ? "Point at a pair, or walk along them with the arrow keys." : this.#sentence(pair)}
+      </p>
+      <div class="visually-hidden" role="status" aria-live="polite">${this.said}</div>
+      ${this.#renderTable()}
+    `;
+  }
+
+  /** The lengths as lines; what lies above that of now comes round less than once in it. */
+  #renderLengths({ width, y }: Layout) {
+    const { length, trainedLength } = this;
+    const now = y(length);
+    const right = width - margin.right;
+    const line = (name: string, at: number) =>
+      svg`<line class=${name} x1=${margin.left} x2=${right} y1=${at} y2=${at}></line>`;
+    const isAnother = trainedLength !== undefined && trainedLength !== length;
+    const trained = y(trainedLength ?? length);
+    // Two labels stand on two sides of their lines, away from each other.
+    const isAbove = trained <= now;
+    const label = (name: string, at: number, above: boolean, words: string) =>
+      svg`<text class="halo ${name}" x=${margin.left + 6} y=${at + (above ? -5 : 14)}>${words}</text>`;
+    return svg`
+      <rect class="beyond" x=${margin.left} y=${margin.top} width=${right - margin.left}
+        height=${Math.max(0, now - margin.top)}></rect>
+      ${line("length", now)}
+      ${label("now", now, !isAnother || !isAbove, `length ${length.toLocaleString("en")}${width < narrow ? "" : "; above, no pair comes round once"}`)}
+      ${
+        isAnother
+          ? svg`${line("trained", trained)}
+              ${label("", trained, isAbove, `trained with ${(trainedLength ?? 0).toLocaleString("en")}`)}`
+          : nothing
+      }
+    `;
+  }
+
+  #renderPairs({ width, height, x, y }: Layout, scaled: Turning, unscaled: Turning) {
+    const n = scaled.wavelength.length;
+    const radius = Math.max(1.25, Math.min(3.25, (width - margin.left) / n / 2.6));
+    const dots = (turning: Turning) =>
+      Array.from(turning.wavelength, (value, i) =>
+        Number.isFinite(value) ? `M${round(x(i) - radius)} ${round(y(value))}a${dot(radius)}` : "",
+      ).join("");
+    const stems = Array.from(scaled.wavelength, (value, i) => {
+      const from = unscaled.wavelength[i] as number;
+      if (!Number.isFinite(value) || value === from) return "";
+      return `M${round(x(i))} ${round(y(from))}V${round(y(value))}`;
+    }).join("");
+    const still = Array.from(scaled.wavelength, (value, i) =>
+      Number.isFinite(value) ? "" : `M${round(x(i))} ${margin.top - 10}V${margin.top - 2}`,
+    ).join("");
+    const { pair } = this;
+    const at = pair === undefined ? undefined : (scaled.wavelength[pair] as number);
+    return svg`
+      <path class="stems" d=${stems}></path>
+      <path class="unscaled" d=${dots(unscaled)}></path>
+      <path class="scaled" d=${dots(scaled)}></path>
+      <path class="still" d=${still}></path>
+      ${
+        pair === undefined || at === undefined
+          ? nothing
+          : svg`<line class="cursor" x1=${x(pair)} x2=${x(pair)} y1=${height - margin.bottom}
+                y2=${Number.isFinite(at) ? y(at) + radius + 3 : margin.top}></line>
+              ${Number.isFinite(at) ? svg`<circle class="ring" cx=${x(pair)} cy=${y(at)} r=${radius + 3}></circle>` : nothing}`
+      }
+    `;
+  }
+
+  protected override updated(): void {
+    const layout = this.#layout;
+    if (layout === undefined || this.xAxis === null || this.yAxis === null) return;
+    const { width, x, y } = layout;
+    const powers = y.ticks().filter((value) => Number.isInteger(Math.log10(value)));
+    selectNode(this.yAxis)
+      .call(
+        axisLeft<number>(y)
+          .tickValues(powers)
+          .tickFormat(powerText)
+          .tickSize(-(width - margin.left - margin.right) - 8),
+      )
+      .call((g) => g.select(".domain").remove());
+    const pairs = this.scaled?.wavelength.length ?? 0;
+    const every = x.ticks(Math.min(pairs, width < narrow ? 5 : 9)).filter(Number.isInteger);
+    selectNode(this.xAxis)
+      .call(
+        axisBottom<number>(x)
+          .tickValues(every.filter((value) => value >= 0 && value < pairs))
+          .tickFormat(String)
+          .tickSize(4),
+      )
+      .call((g) => g.select(".domain").remove());
+  }
+
+  #sentence(pair: number): string {
+    const { scaled, unscaled, length } = this;
+    const now = scaled?.wavelength[pair];
+    const before = unscaled?.wavelength[pair];
+    if (scaled === undefined || now === undefined || before === undefined) return "";
+    if (!Number.isFinite(now)) return `pair ${pair} is not turned`;
+    const was = now === before ? "" : ` (by rope_theta alone in ${figure(before)})`;
+    const turns = figure(scaled.turns[pair] as number);
+    return `pair ${pair} comes round in ${figure(now)} positions${was}: ${turns} turns in ${length.toLocaleString("en")}`;
+  }
+
+  #renderTable() {
+    const { scaled, unscaled } = this.settled ?? {};
+    if (scaled === undefined || unscaled === undefined) return nothing;
+    return html`<div class="visually-hidden">
+      <table>
+        <caption>
+          Positions for one turn, and turns in ${this.length.toLocaleString("en")} positions
+        </caption>
+        <thead>
+          <tr>
+            <th scope="col">pair</th>
+            <th scope="col">positions for one turn</th>
+            <th scope="col">by rope_theta alone</th>
+            <th scope="col">turns</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${Array.from(
+            scaled.wavelength,
+            (value, i) => html`<tr>
+              <th scope="row">${i}</th>
+              <td>${figure(value)}</td>
+              <td>${figure(unscaled.wavelength[i] as number)}</td>
+              <td>${figure(scaled.turns[i] as number)}</td>
+            </tr>`,
+          )}
+        </tbody>
+      </table>
+    </div>`;
+  }
+
+  #goTo(pair: number | undefined, says = false): void {
+    if (pair !== this.pair) this.dispatchEvent(new PairEvent(pair));
+    this.said = says && pair !== undefined ? this.#sentence(pair) : "";
+  }
+
+  readonly #onKey = (event: KeyboardEvent): void => {
+    const last = (this.scaled?.wavelength.length ?? 1) - 1;
+    const at = this.pair ?? 0;
+    const steps: Record<string, number> = {
+      ArrowLeft: at - 1,
+      ArrowDown: at - 1,
+      ArrowRight: at + 1,
+      ArrowUp: at + 1,
+      PageDown: at - 8,
+      PageUp: at + 8,
+      Home: 0,
+      End: last,
+    };
+    const to = steps[event.key];
+    if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    this.#goTo(Math.max(0, Math.min(last, to)), true);
+  };
+
+  readonly #onPoint = (event: PointerEvent): void => {
+    const layout = this.#layout;
+    if (layout === undefined) return;
+    const { left } = (event.currentTarget as Element).getBoundingClientRect();
+    const pair = Math.round(layout.x.invert(event.clientX - left));
+    if (pair >= 0 && pair < (this.scaled?.wavelength.length ?? 0)) this.#goTo(pair);
+  };
+
+  readonly #onLeave = (event: PointerEvent): void => {
+    // A finger that is lifted leaves too; what it has pointed at stays, as does what the keyboard is at.
+    if (event.pointerType === "touch" || this.shadowRoot?.activeElement != null) return;
+    this.#goTo(undefined);
+  };
+}
+
+/** A power of ten, for an axis. */
+function powerText(value: number): string {
+  if (value < 1e6) return value.toLocaleString("en");
+  return value < 1e9 ? `${(value / 1e6).toLocaleString("en")} M` : value.toExponential(0).replace("e+", "e");
+}
+
+/** A circle, as an arc there and an arc back. */
+function dot(radius: number): string {
+  const r = round(radius);
+  return `${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0`;
+}
+
+function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}
