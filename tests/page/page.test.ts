@@ -446,3 +446,17 @@ test("says what is wrong when the engine cannot be loaded", async () => {
   await page.goto(server.url);
   await page.getByRole("alert").getByText("The engine could not be started").waitFor();
 });
+
+test("leads to the reference, where every function of the engine is", async () => {
+  const page = await visit();
+  await page.getByRole("link", { name: "Reference of the engine" }).click();
+  await page.getByRole("link", { name: "Ropewalk", exact: true }).first().click();
+  await page.getByRole("heading", { name: "Ropewalk", exact: false }).first().waitFor();
+  const methods = Object.getOwnPropertyNames(Object.getPrototypeOf(await loadRopewalk()));
+  expect(methods.length).toBeGreaterThan(40);
+  const missing = await page.evaluate(
+    (names) => names.filter((name) => document.getElementById(name.toLowerCase()) === null),
+    methods.filter((name) => name !== "constructor"),
+  );
+  expect(missing).toEqual([]);
+});
