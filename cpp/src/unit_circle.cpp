@@ -49,14 +49,10 @@ Point unit_point(const DoubleDouble& angle) noexcept {
   // Less whole quarters. The first difference is exact, for the two are nearly equal, or the second is zero.
   const double quarters = std::rint(angle.high / quarter_turn.high);
   const DoubleDouble whole = exact_product(quarters, quarter_turn.high);
-  const DoubleDouble rest =
-      add_small(angle.high - whole.high, angle.low - whole.low - quarters * quarter_turn.low);
+  const double rest = (angle.high - whole.high) + (angle.low - whole.low - quarters * quarter_turn.low);
 
-  const double x = rest.high;
-  const double square = x * x;
-  const double c = 1 + square * evaluate(cosine, square);
-  const double s = x + x * square * evaluate(sine, square);
-  const Point point{c - rest.low * s, s + rest.low * c};
+  const double square = rest * rest;
+  const Point point{1 + square * evaluate(cosine, square), rest + rest * square * evaluate(sine, square)};
   switch (static_cast<std::int64_t>(quarters) & 3) {
     case 0:
       return point;

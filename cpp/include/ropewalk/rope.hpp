@@ -23,7 +23,7 @@ enum class RopeLayout : std::uint8_t {
 /// inv_freq    [rotary_dim / 2], radians per position, fastest first for rope_theta > 1.
 /// Errors      bad_value: rope_theta; inv_freq is untouched.
 /// Memory      none allocated.
-/// Accuracy    0.51 ulp of double, tests/cpp/rope_test.cpp.
+/// Accuracy    0.51 ulp of double up to rotary_dim = 2^16, tests/cpp/rope_test.cpp.
 [[nodiscard]] Status rope_inv_freq(double rope_theta, TensorView<double, 1> inv_freq) noexcept;
 
 /// Which of a token's coordinates each pair turns by, as multimodal RoPE (M-RoPE) shares them out over time, height and
@@ -46,7 +46,7 @@ enum class RopeLayout : std::uint8_t {
 /// pair_axes   [n_pairs], 0 row, 1 column.
 /// Errors      bad_shape: n_pairs odd, or sizes that disagree. bad_value: rope_theta. The outputs are untouched.
 /// Memory      none allocated; the outputs overlap nothing.
-/// Accuracy    0.51 ulp of double, tests/cpp/rope_test.cpp.
+/// Accuracy    0.51 ulp of double up to rotary_dim = 2^16, tests/cpp/rope_test.cpp.
 [[nodiscard]] Status axial_rope(double rope_theta, TensorView<double, 1> inv_freq,
                                 TensorView<std::int32_t, 1> pair_axes) noexcept;
 
