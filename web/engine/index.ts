@@ -1,8 +1,8 @@
 /**
  * Positional encodings and attention, from integer positions to rotary, by C++ kernels in WebAssembly.
  *
- * Begin with {@link loadRopewalk}. What it gives, a {@link Ropewalk}, has all functions, each with its formula, its paper,
- * its shapes and its accuracy. Whatever is wrong with a call is a {@link RopewalkError}.
+ * Begin with {@link loadRopewalk}. What it gives, a {@link Ropewalk}, has all functions, each with its formula or its
+ * paper, and its shapes. Whatever is wrong with a call is a {@link RopewalkError}.
  *
  * @module ropewalk
  */
