@@ -1,62 +1,18 @@
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import type { BrowserContextOptions, Page } from "playwright-core";
 import { loadRopewalk, type ModelRope, type Ropewalk } from "ropewalk";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { figure } from "../../web/elements/figure.js";
 import { examples } from "../../web/page/model_examples.js";
-import { launch, serve } from "./browser.mjs";
+import { axe, frame, visitor } from "./visitor.js";
 
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core"), "utf8");
+const site = visitor();
+const engine: Ropewalk = await loadRopewalk();
 
-let browser: Browser;
-let server: Awaited<ReturnType<typeof serve>>;
-let engine: Ropewalk;
-const open: Page[] = [];
-/** Console errors, exceptions, reports of the policy, and requests to other hosts, of the page under test. */
-let complaints: string[] = [];
-
-beforeAll(async () => {
-  [browser, server, engine] = await Promise.all([launch(), serve(), loadRopewalk()]);
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await server?.close();
-});
-
-afterEach(async () => {
-  for (const page of open.splice(0)) await page.context().close();
-  const heard = complaints;
-  complaints = [];
-  expect(heard).toEqual([]);
-});
-
-/** The page, watched for everything that must not happen. */
 async function visit(options: BrowserContextOptions = {}, file = "model.html"): Promise<Page> {
-  const context = await browser.newContext({ viewport: { width: 1600, height: 1000 }, ...options });
-  const page = await context.newPage();
-  open.push(page);
-  page.on("console", (message) => {
-    if (["error", "warning"].includes(message.type())) complaints.push(message.text());
-  });
-  page.on("pageerror", (error) => complaints.push(error.message));
-  page.on("request", (request) => {
-    const { protocol, origin } = new URL(request.url());
-    if (protocol !== "data:" && origin !== new URL(server.url).origin) complaints.push(request.url());
-  });
-  await page.addInitScript(() => {
-    document.addEventListener("securitypolicyviolation", (event) =>
-      console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`),
-    );
-  });
-  await page.goto(new URL(file, server.url).href);
+  const page = await site.visit(file, options);
   if (file === "model.html") await page.locator("#type").waitFor();
   return page;
 }
-
-const frame = (page: Page) =>
-  page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
 
 const configOf = (name: string) => {
   const example = examples.find((one) => one.name === name);
@@ -142,7 +98,7 @@ async function stretch(page: Page, length: number): Promise<void> {
 }
 
 test("has nothing inline, and is told of where it lies", async () => {
-  const response = await fetch(new URL("model.html", server.url));
+  const response = await fetch(site.address("model.html"));
   expect(response.headers.get("content-security-policy")).toMatch(/^default-src 'self'/);
   expect(await response.text()).not.toMatch(/<style|<script(?![^>]*\bsrc=)|\sstyle=|\son\w+=/);
 });
@@ -653,10 +609,8 @@ test("nothing moves by itself", async () => {
 });
 
 test("says what is wrong when the engine cannot be loaded", async () => {
-  const context = await browser.newContext();
-  const page = await context.newPage();
-  open.push(page);
+  const page = await site.newPage();
   await page.route("**/*.wasm", (route) => route.abort());
-  await page.goto(new URL("model.html", server.url).href);
+  await page.goto(site.address("model.html"));
   await page.getByRole("alert").getByText("The engine could not be started").waitFor();
 });

@@ -1,8 +1,6 @@
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import type { BrowserContextOptions, Page } from "playwright-core";
 import { loadRopewalk } from "ropewalk";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { contentSecurityPolicy } from "../../vite.config.js";
 import {
   type Encoding,
@@ -13,53 +11,13 @@ import {
 } from "../../web/elements/pipeline.js";
 import { tokenize } from "../../web/elements/tokens.js";
 import { lecture } from "../elements/lecture.js";
-import { launch, serve } from "./browser.mjs";
+import { axe, frame, visitor } from "./visitor.js";
 
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core"), "utf8");
+const site = visitor();
+const pipeline = new Pipeline(await loadRopewalk());
 
-let browser: Browser;
-let server: Awaited<ReturnType<typeof serve>>;
-let pipeline: Pipeline;
-const open: Page[] = [];
-/** Console errors, exceptions, reports of the policy, and requests to other hosts, of the page under test. */
-let complaints: string[] = [];
-
-beforeAll(async () => {
-  [browser, server] = await Promise.all([launch(), serve()]);
-  pipeline = new Pipeline(await loadRopewalk());
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await server?.close();
-});
-
-afterEach(async () => {
-  for (const page of open.splice(0)) await page.context().close();
-  const heard = complaints;
-  complaints = [];
-  expect(heard).toEqual([]);
-});
-
-/** The page, watched for everything that must not happen. */
 async function visit(options: BrowserContextOptions = {}): Promise<Page> {
-  const context = await browser.newContext({ viewport: { width: 1600, height: 1000 }, ...options });
-  const page = await context.newPage();
-  open.push(page);
-  page.on("console", (message) => {
-    if (["error", "warning"].includes(message.type())) complaints.push(message.text());
-  });
-  page.on("pageerror", (error) => complaints.push(error.message));
-  page.on("request", (request) => {
-    const { protocol, origin } = new URL(request.url());
-    if (protocol !== "data:" && origin !== new URL(server.url).origin) complaints.push(request.url());
-  });
-  await page.addInitScript(() => {
-    document.addEventListener("securitypolicyviolation", (event) =>
-      console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`),
-    );
-  });
-  await page.goto(server.url);
+  const page = await site.visit("", options);
   await page.locator("#change").waitFor();
   return page;
 }
@@ -101,11 +59,9 @@ async function expectShown(page: Page, change: Partial<Settings>, look: Partial<
 
 const choose = (page: Page, encoding: Encoding) => page.locator(`input[value=${encoding}]`).check();
 const move = (page: Page, offset: number) => page.locator("#offset").fill(String(offset));
-const frame = (page: Page) =>
-  page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
 
 test("is served under the strict policy, to the letter", async () => {
-  const response = await fetch(server.url);
+  const response = await fetch(site.address());
   expect(response.headers.get("content-security-policy")).toBe(contentSecurityPolicy);
   expect(contentSecurityPolicy).toBe(
     "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; " +
@@ -123,8 +79,7 @@ test("the policy is in force, and a breach of it would be heard", async () => {
   });
   await frame(page);
   expect(await page.evaluate(() => "ran" in globalThis)).toBe(false);
-  expect(complaints.join()).toMatch(/script-src/);
-  complaints = [];
+  expect(site.heard()).toMatch(/script-src/);
 });
 
 describe.each(encodings)("%s", (encoding) => {
@@ -439,11 +394,9 @@ test("the rope tells the angle under the pointer", async () => {
 });
 
 test("says what is wrong when the engine cannot be loaded", async () => {
-  const context = await browser.newContext();
-  const page = await context.newPage();
-  open.push(page);
+  const page = await site.newPage();
   await page.route("**/*.wasm", (route) => route.abort());
-  await page.goto(server.url);
+  await page.goto(site.address());
   await page.getByRole("alert").getByText("The engine could not be started").waitFor();
 });
 

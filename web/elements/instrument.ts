@@ -2,6 +2,7 @@ import { css, html, LitElement, nothing, type PropertyValues } from "lit";
 import { property, query, state } from "lit/decorators.js";
 import { live } from "lit/directives/live.js";
 import { loadRopewalk, type RopeLayout, RopewalkError } from "ropewalk";
+import { panels } from "./panels.js";
 import { fixed, type SelectEvent, type Selection, tokenLabel } from "./picture.js";
 import { type Encoding, Pipeline, type Results, type Settings } from "./pipeline.js";
 import { theme } from "./theme.js";
@@ -407,33 +408,8 @@ export class RopewalkInstrument extends LitElement {
 
   static override styles = [
     theme,
+    panels,
     css`
-      :host {
-        display: grid;
-        gap: 16px;
-        container-type: inline-size;
-      }
-
-      .panel {
-        min-width: 0;
-        padding: 18px 24px 22px;
-        border: 1px solid var(--line);
-        border-radius: 14px;
-        background: var(--panel);
-      }
-
-      h2,
-      label,
-      .name {
-        margin: 0;
-        color: var(--soft);
-        font: 600 13px / 1.4 var(--label);
-      }
-
-      h2 {
-        margin-bottom: 12px;
-      }
-
       textarea,
       input[type="number"] {
         border: 1px solid var(--line);
@@ -465,17 +441,6 @@ export class RopewalkInstrument extends LitElement {
         color: var(--soft);
       }
 
-      button {
-        min-height: 32px;
-        padding: 4px 12px;
-        border: 1px solid var(--line);
-        border-radius: 8px;
-        background: none;
-        color: var(--ink);
-        font: 13px var(--label);
-        cursor: pointer;
-      }
-
       button:disabled,
       input:disabled {
         color: var(--soft);
@@ -494,48 +459,11 @@ export class RopewalkInstrument extends LitElement {
         margin-top: 10px;
       }
 
-      .radios {
-        display: inline-flex;
-        flex-wrap: wrap;
-        border: 1px solid var(--line);
-        border-radius: 8px;
-        overflow: hidden;
-      }
-
-      .radios label {
-        position: relative;
-        color: var(--ink);
-        font-weight: 500;
-        cursor: pointer;
-      }
-
-      .radios input {
-        position: absolute;
-        inset: 0;
-        margin: 0;
-        opacity: 0;
-        cursor: inherit;
-      }
-
       .radios span {
         display: block;
         min-width: 32px;
         padding: 6px 10px;
         text-align: center;
-      }
-
-      .radios input:checked + span {
-        background: var(--ink);
-        color: var(--panel);
-      }
-
-      .radios input:focus-visible + span {
-        outline: 2px solid var(--focus);
-        outline-offset: -4px;
-      }
-
-      .radios input:checked:focus-visible + span {
-        outline-color: var(--panel);
       }
 
       .radios input:disabled + span {
@@ -549,15 +477,6 @@ export class RopewalkInstrument extends LitElement {
         align-items: end;
         gap: 4px 16px;
         margin: 4px 0 16px;
-      }
-
-      input[type="range"] {
-        grid-column: 1 / -1;
-        width: 100%;
-        height: 28px;
-        margin: 0;
-        border-radius: 8px;
-        accent-color: var(--ink);
       }
 
       .offset {
@@ -680,13 +599,6 @@ export class RopewalkInstrument extends LitElement {
         border-left: 3px solid var(--ink);
         font-weight: 600;
         overflow-wrap: anywhere;
-      }
-
-      .empty {
-        margin: 0;
-        padding: 40px 24px;
-        color: var(--soft);
-        font: 19px / 1.5 var(--prose);
       }
 
       @container (max-width: 760px) {

@@ -4,6 +4,7 @@ import { live } from "lit/directives/live.js";
 import { loadRopewalk, type ModelRope } from "ropewalk";
 import { figure } from "./figure.js";
 import { ModelReader, type Reading, type Refusal } from "./model_rope.js";
+import { panels } from "./panels.js";
 import { theme } from "./theme.js";
 import type { PairEvent } from "./wavelengths.js";
 
@@ -332,33 +333,8 @@ export class RopewalkModel extends LitElement {
 
   static override styles = [
     theme,
+    panels,
     css`
-      :host {
-        display: grid;
-        gap: 16px;
-        container-type: inline-size;
-      }
-
-      .panel {
-        min-width: 0;
-        padding: 18px 24px 22px;
-        border: 1px solid var(--line);
-        border-radius: 14px;
-        background: var(--panel);
-      }
-
-      h2,
-      label,
-      .name {
-        margin: 0;
-        color: var(--soft);
-        font: 600 13px / 1.4 var(--label);
-      }
-
-      h2 {
-        margin-bottom: 12px;
-      }
-
       a {
         color: inherit;
       }
@@ -389,17 +365,6 @@ export class RopewalkModel extends LitElement {
         margin: 8px 0 10px;
       }
 
-      button {
-        min-height: 32px;
-        padding: 4px 12px;
-        border: 1px solid var(--line);
-        border-radius: 8px;
-        background: none;
-        color: var(--ink);
-        font: 13px var(--label);
-        cursor: pointer;
-      }
-
       button[aria-pressed="true"] {
         border-color: var(--ink);
         background: var(--ink);
@@ -416,13 +381,6 @@ export class RopewalkModel extends LitElement {
 
       .problem code {
         font: 650 14px ui-monospace, monospace;
-      }
-
-      .empty {
-        margin: 0;
-        padding: 40px 24px;
-        color: var(--soft);
-        font: 19px / 1.5 var(--prose);
       }
 
       .verdict {
@@ -456,46 +414,9 @@ export class RopewalkModel extends LitElement {
         margin-bottom: 16px;
       }
 
-      .radios {
-        display: inline-flex;
-        flex-wrap: wrap;
-        border: 1px solid var(--line);
-        border-radius: 8px;
-        overflow: hidden;
-      }
-
-      .radios label {
-        position: relative;
-        color: var(--ink);
-        font-weight: 500;
-        cursor: pointer;
-      }
-
-      .radios input {
-        position: absolute;
-        inset: 0;
-        margin: 0;
-        opacity: 0;
-        cursor: inherit;
-      }
-
       .radios span {
         display: block;
         padding: 6px 10px;
-      }
-
-      .radios input:checked + span {
-        background: var(--ink);
-        color: var(--panel);
-      }
-
-      .radios input:focus-visible + span {
-        outline: 2px solid var(--focus);
-        outline-offset: -4px;
-      }
-
-      .radios input:checked:focus-visible + span {
-        outline-color: var(--panel);
       }
 
       .readouts {
@@ -541,15 +462,6 @@ export class RopewalkModel extends LitElement {
         align-items: end;
         gap: 4px 16px;
         margin: 4px 0 0;
-      }
-
-      input[type="range"] {
-        grid-column: 1 / -1;
-        width: 100%;
-        height: 28px;
-        margin: 0;
-        border-radius: 8px;
-        accent-color: var(--ink);
       }
 
       .length {

@@ -1,0 +1,72 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, expect } from "vitest";
+import { launch, serve } from "./browser.mjs";
+
+export const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core"), "utf8");
+
+/**
+ * A browser on the served pages, for the tests of a file. After each test its pages are closed, and none may have
+ * complained: no console error, exception, report of the policy, or request to another host.
+ */
+export function visitor() {
+  let browser: Browser;
+  let server: Awaited<ReturnType<typeof serve>>;
+  const open: Page[] = [];
+  const complaints: string[] = [];
+
+  beforeAll(async () => {
+    [browser, server] = await Promise.all([launch(), serve()]);
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await server?.close();
+  });
+
+  afterEach(async () => {
+    for (const page of open.splice(0)) await page.context().close();
+    expect(complaints.splice(0)).toEqual([]);
+  });
+
+  const address = (file = "") => new URL(file, server.url).href;
+
+  /** A page that has not gone anywhere yet, and may complain. */
+  async function newPage(options?: BrowserContextOptions): Promise<Page> {
+    const page = await (await browser.newContext(options)).newPage();
+    open.push(page);
+    return page;
+  }
+
+  return {
+    address,
+    newPage,
+
+    /** What was complained of so far, which then does not count. */
+    heard: () => complaints.splice(0).join(),
+
+    /** A page of the site, watched for everything that must not happen. */
+    async visit(file: string, options: BrowserContextOptions = {}): Promise<Page> {
+      const page = await newPage({ viewport: { width: 1600, height: 1000 }, ...options });
+      page.on("console", (message) => {
+        if (["error", "warning"].includes(message.type())) complaints.push(message.text());
+      });
+      page.on("pageerror", (error) => complaints.push(error.message));
+      page.on("request", (request) => {
+        const { protocol, origin } = new URL(request.url());
+        if (protocol !== "data:" && origin !== new URL(server.url).origin) complaints.push(request.url());
+      });
+      await page.addInitScript(() => {
+        document.addEventListener("securitypolicyviolation", (event) =>
+          console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`),
+        );
+      });
+      await page.goto(address(file));
+      return page;
+    },
+  };
+}
+
+export const frame = (page: Page) =>
+  page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));

@@ -1,0 +1,94 @@
+import { css } from "lit";
+
+/** Panels one above the other, with headings, buttons, choices and sliders: what the large elements are made of. */
+export const panels = css`
+  :host {
+    display: grid;
+    gap: 16px;
+    container-type: inline-size;
+  }
+
+  .panel {
+    min-width: 0;
+    padding: 18px 24px 22px;
+    border: 1px solid var(--line);
+    border-radius: 14px;
+    background: var(--panel);
+  }
+
+  h2,
+  label,
+  .name {
+    margin: 0;
+    color: var(--soft);
+    font: 600 13px / 1.4 var(--label);
+  }
+
+  h2 {
+    margin-bottom: 12px;
+  }
+
+  button {
+    min-height: 32px;
+    padding: 4px 12px;
+    border: 1px solid var(--line);
+    border-radius: 8px;
+    background: none;
+    color: var(--ink);
+    font: 13px var(--label);
+    cursor: pointer;
+  }
+
+  .empty {
+    margin: 0;
+    padding: 40px 24px;
+    color: var(--soft);
+    font: 19px / 1.5 var(--prose);
+  }
+
+  .radios {
+    display: inline-flex;
+    flex-wrap: wrap;
+    border: 1px solid var(--line);
+    border-radius: 8px;
+    overflow: hidden;
+  }
+
+  .radios label {
+    position: relative;
+    color: var(--ink);
+    font-weight: 500;
+    cursor: pointer;
+  }
+
+  .radios input {
+    position: absolute;
+    inset: 0;
+    margin: 0;
+    opacity: 0;
+    cursor: inherit;
+  }
+
+  .radios input:checked + span {
+    background: var(--ink);
+    color: var(--panel);
+  }
+
+  .radios input:focus-visible + span {
+    outline: 2px solid var(--focus);
+    outline-offset: -4px;
+  }
+
+  .radios input:checked:focus-visible + span {
+    outline-color: var(--panel);
+  }
+
+  input[type="range"] {
+    grid-column: 1 / -1;
+    width: 100%;
+    height: 28px;
+    margin: 0;
+    border-radius: 8px;
+    accent-color: var(--ink);
+  }
+`;
