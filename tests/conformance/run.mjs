@@ -2,18 +2,22 @@
 //
 // Every .json file under FOLDER is read, a line is printed for each case with its largest error, absolute and
 // as a share of what its tolerance allows, and the last line has the sums. Without FOLDER it takes
-// ../shared/conformance beside the project.
+// ../shared/conformance beside the project. An engine that has not been built yet is built first.
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { basename, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { BUILD_LOCK } from "../../cpp/toolchain/places.mjs";
+import { inTurn } from "../../cpp/toolchain/process.mjs";
 import { casesOf } from "./cases.mjs";
 import { CaseError, Skip } from "./tensor.mjs";
 import { Verdict } from "./verdict.mjs";
 
+const BUILT = fileURLToPath(new URL("../../dist/engine/node.js", import.meta.url));
 const BESIDE = fileURLToPath(new URL("../../../shared/conformance", import.meta.url));
 
 /** Run every case under a folder, or of a file. → { passed, failed, skipped: [{ name, reason }] } */
 async function runAll(path) {
+  if (!existsSync(BUILT)) await build();
   const { loadRopewalk, RopewalkError } = await import("ropewalk");
   const engine = await loadRopewalk();
   const counts = { passed: 0, failed: 0, skipped: [] };
@@ -28,6 +32,15 @@ async function runAll(path) {
     }
   }
   return counts;
+}
+
+async function build() {
+  const { buildEngine, buildWasm, installPackages } = await import("../../web/build.mjs");
+  await inTurn(BUILD_LOCK, async () => {
+    await installPackages();
+    await buildWasm();
+    await buildEngine();
+  });
 }
 
 /** What a case comes to, and a line to say so. */
@@ -86,8 +99,6 @@ async function main([folder]) {
     }
   } catch (error) {
     console.log(error.message);
-    if (error.code === "ERR_MODULE_NOT_FOUND")
-      console.log("`npm test -- conformance` builds the engine first.");
   }
   const { passed, failed, skipped } = counts;
   console.log(`${passed} passed, ${failed} failed, ${skipped.length} skipped`);
