@@ -19,7 +19,7 @@ export function property<Case>(
   title: string,
   cases: fc.Arbitrary<Case>,
   holds: (drawn: Case) => void,
-  runs = 100,
+  runs = 200,
 ): void {
   test(title, { timeout: 60_000 * effort }, () => {
     fc.assert(fc.property(cases, holds), {

@@ -60,6 +60,7 @@ function shapesOf(options: PlainAttention) {
   };
 }
 
+const usualScale = ({ headDim }: PlainAttention) => 1 / Math.sqrt(headDim);
 const fourExtents = (shape: readonly number[]) => [1, 1, 1, 1, ...shape].slice(-4);
 
 function expected(options: PlainAttention) {
@@ -69,6 +70,7 @@ function expected(options: PlainAttention) {
   const complete = {
     ...{ batch: 1, vHeadDim: options.headDim, queryOffset: 0, causal: false, softcap: 0 },
     ...{ leftWindowSize: -1, rightWindowSize: -1, scoreStage: "masked" },
+    softmaxScale: usualScale(options),
     ...options,
     query: heads(options.query, shapes.query, order, "bshd"),
     key: heads(options.key, shapes.key, order, "bshd"),
@@ -330,7 +332,7 @@ describe("attention", () => {
     "weighs to one where a row sees a key, however large the scores",
     fc.tuple(attention, magnitude(1e-3, 1e6)),
     ([options, times]) => {
-      const softmaxScale = options.softmaxScale * times;
+      const softmaxScale = times * (options.softmaxScale ?? usualScale(options));
       const { weights = new Float32Array() } = attend({ ...options, softmaxScale, weights: true });
       const { kvLen } = options;
       for (let row = 0; row < weights.length; row += kvLen) {

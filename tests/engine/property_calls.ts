@@ -90,7 +90,6 @@ export type PlainAttention = Exclude<AttentionOptions, { cache: unknown }> & {
   query: Float32Array;
   kvLen: number;
   nKvHeads: number;
-  softmaxScale: number;
 };
 
 /** The largest |softmaxScale · sum of |query · key|| for which attention states its accuracy. */
@@ -108,8 +107,7 @@ function plainAttention(drawn: AttentionCase): PlainAttention {
   const value = f32(values, batch * kvLen * nKvHeads * (rest.vHeadDim ?? headDim), 3);
   const most = (x: Float32Array) => x.reduce((largest, element) => Math.max(largest, Math.abs(element)), 0);
   const limit = Math.fround((0.99 * mostScore) / Math.max(1e-3, headDim * most(query) * most(key)));
-  const usual = 1 / Math.sqrt(headDim);
-  const softmaxScale = part === undefined ? Math.min(usual, limit) : Math.fround(part * limit);
+  const softmaxScale = Math.fround((part ?? 1) * limit);
 
   const draw = (broadcast: Broadcast | undefined, name: "mask" | "bias", stream: number) => {
     if (broadcast === undefined) return {};
@@ -130,7 +128,7 @@ function plainAttention(drawn: AttentionCase): PlainAttention {
     key,
     value,
     nHeads,
-    softmaxScale,
+    softmaxScale: part === undefined && 1 / Math.sqrt(headDim) <= limit ? undefined : softmaxScale,
     ...draw(mask, "mask", 4),
     ...draw(bias, "bias", 5),
     queryOffset: typeof place === "number" ? place : undefined,

@@ -14,11 +14,11 @@ const ropeTheta = fc.oneof(magnitude(1.5, 1e8), fc.constantFrom(1e4, 5e5, 1e6));
 const factor = fc.oneof(magnitude(1, 64), real(0.5, 2), fc.constantFrom(1, 2, 4, 8, 40));
 const length = fc.oneof(fc.integer({ min: 16, max: 2 ** 20 }), fc.constantFrom(2048, 4096, 8192, 131_072));
 
-/** What all types have, and what `own` draws: its fields, or what `finish` makes them of for so many pairs. */
+/** What all types have, and the fields of its own that `finish` makes of `own`, for so many pairs and such a length. */
 function configsOf<Own extends object>(
   rope_type: string,
   own: fc.Arbitrary<Own>,
-  finish: (own: Own, pairs: number) => object = (own) => own,
+  finish: (own: Own, pairs: number, maxLength: number) => object = (own) => own,
 ): fc.Arbitrary<ConfigOptions> {
   return fc
     .record({
@@ -34,17 +34,27 @@ function configsOf<Own extends object>(
       // At least one pair turns.
       const partial_rotary_factor = part && Math.max(part, 2 / head_dim);
       const pairs = Math.ceil(Math.trunc(head_dim * (partial_rotary_factor ?? 1)) / 2);
-      const parameters = { rope_type, rope_theta, partial_rotary_factor, ...finish(own, pairs) };
+      const parameters = {
+        rope_type,
+        rope_theta,
+        partial_rotary_factor,
+        ...finish(own, pairs, max_position_embeddings),
+      };
       const config = { head_dim, max_position_embeddings, rope_parameters: given(parameters) };
       return given({ config, seqLen });
     });
 }
 
-/** Beside an original length the factor may be left out: it is then the ratio of the two. */
+/** What a length is stretched by: a factor; or the ratio to an original length, as a part, where the factor is left out. */
 const stretch = fc.oneof(
   fc.record({ factor, original_max_position_embeddings: maybe(length) }),
-  fc.record({ original_max_position_embeddings: length }),
+  fc.record({ part: real(0.1, 1) }),
 );
+type Stretch = typeof stretch extends fc.Arbitrary<infer Fields> ? Fields : never;
+
+const fieldsOf = (stretch: Stretch, maxLength: number) =>
+  "part" in stretch ? { original_max_position_embeddings: Math.ceil(stretch.part * maxLength) } : stretch;
+
 const weight = maybe(fc.oneof(fc.constantFrom(0, 1), real(0, 2)));
 
 /** For each `rope_type` the options of `ropeFromConfig()`. */
@@ -64,7 +74,7 @@ export const configs = {
       mscale: weight,
       mscale_all_dim: weight,
     }),
-    ({ stretch, ...own }) => ({ ...own, ...stretch }),
+    ({ stretch, ...own }, _, maxLength) => ({ ...own, ...fieldsOf(stretch, maxLength) }),
   ),
   longrope: configsOf(
     "longrope",
@@ -73,8 +83,8 @@ export const configs = {
       attention_factor: maybe(magnitude(0.5, 2)),
       factors: fc.array(magnitude(0.5, 64), { minLength: 2 * mostPairs, maxLength: 2 * mostPairs }),
     }),
-    ({ stretch, attention_factor, factors }, pairs) => ({
-      ...stretch,
+    ({ stretch, attention_factor, factors }, pairs, maxLength) => ({
+      ...fieldsOf(stretch, maxLength),
       attention_factor,
       short_factor: factors.slice(0, pairs),
       long_factor: factors.slice(mostPairs, mostPairs + pairs),
@@ -86,16 +96,17 @@ export const configs = {
       factor,
       original_max_position_embeddings: maybe(length),
       low_freq_factor: magnitude(0.1, 8),
-      wider: fc.oneof(fc.constant(0), real(0, 8)),
+      // A ramp as wide as models have it, or of no width.
+      wider: fc.oneof(fc.constant(1), real(2, 8)),
     }),
-    ({ wider, ...own }) => ({ ...own, high_freq_factor: own.low_freq_factor + wider }),
+    ({ wider, ...own }) => ({ ...own, high_freq_factor: own.low_freq_factor * wider }),
   ),
   proportional: configsOf("proportional", fc.record({ factor: maybe(factor) })),
 };
 
 /**
- * Whether an end of YaRN's ramp is so near to a whole pair, or to the other end, that the last digits decide what becomes
- * of it: there no two ways to compute it agree.
+ * Whether the last digits decide what becomes of YaRN's ramp, so that no two ways to compute it agree: where an end of it
+ * is to be rounded and all but lies on a whole pair; or where it is steep, less than a pair wide.
  */
 export function jumps({
   head_dim,
@@ -110,8 +121,6 @@ export function jumps({
   const [first, last] = [beta_fast, beta_slow].map(
     (turns) => (dim * Math.log(length / (turns * 2 * Math.PI))) / (2 * Math.log(rope_theta)),
   ) as [number, number];
-  const near = (a: number, b: number) => Math.abs(a - b) < 1e-9;
-  if (rope_parameters.truncate !== false)
-    return near(first, Math.round(first)) || near(last, Math.round(last));
-  return near(first, last) && beta_fast !== beta_slow;
+  if (rope_parameters.truncate === false) return Math.abs(first - last) < 1;
+  return [first, last].some((end) => Math.abs(end - Math.round(end)) < 1e-9);
 }

@@ -454,7 +454,7 @@ describe("one thing wrong", () => {
           for (const thing of made.splice(0)) thing.delete();
         }
       },
-      60,
+      100,
     );
   }
 });
@@ -504,7 +504,7 @@ describe("one field wrong", () => {
           expectRefusal(`${seqLen} for seqLen`, () => engine.ropeFromConfig({ ...options, seqLen }));
         expectSame(`the right call after ${what}`, engine.ropeFromConfig(options), result);
       },
-      60,
+      100,
     );
   }
 });
