@@ -15,7 +15,7 @@ import {
 /** Where the tokens stand, in tokens: one by one, or as a run. */
 export type Positions =
   | {
-      /** [seqLen], any int32, in any order. */
+      /** [seqLen], or [batch, seqLen] where each sequence has its own: any int32, in any order. */
       positionIds: I32Tensor;
     }
   | {
