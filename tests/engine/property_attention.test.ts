@@ -272,6 +272,19 @@ describe("attention", () => {
     );
   });
 
+  property("makes rows zero whose every score is -∞, whatever the values", attention, (drawn) => {
+    const { out, weights } = attend({
+      ...drawn,
+      query: drawn.query.map((x) => 1 + Math.abs(x)),
+      key: drawn.key.map(() => Number.NEGATIVE_INFINITY),
+      value: drawn.value.map(() => Number.NaN),
+      softmaxScale: 1,
+      softcap: 0,
+    });
+    same("out", out, new Float32Array(out.length));
+    if (weights) same("weights", weights, new Float32Array(weights.length));
+  });
+
   property("gives each sequence what it gets alone", attention, (options) => {
     const { batch = 1, qLen, kvLen, nHeads } = options;
     const shapes = shapesOf(options);
