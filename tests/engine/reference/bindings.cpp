@@ -191,9 +191,19 @@ val rope_inv_freq(const Options& o) {
   return array(reference::rope_inv_freq(o.number("ropeTheta"), o.size("rotaryDim")));
 }
 
+/// Those given, as the doubles that they are; or else the formula's, before any rounding to double.
+std::vector<long double> frequencies(const Options& o) {
+  if (o.has("invFreq")) return o.long_doubles("invFreq");
+  std::vector<long double> exact;
+  for (std::size_t pair = 0; pair < o.size("rotaryDim") / 2; ++pair) {
+    exact.push_back(frequency(o.number("ropeTheta"), pair, o.size("rotaryDim")));
+  }
+  return exact;
+}
+
 val build_rope_cache(const Options& o) {
-  return cache(reference::build_rope_cache(o.list<std::int32_t>("positionIds"), o.long_doubles("invFreq"), 1,
-                                           {}, o.number("attentionFactor")));
+  return cache(reference::build_rope_cache(o.list<std::int32_t>("positionIds"), frequencies(o), 1, {},
+                                           o.number("attentionFactor")));
 }
 
 val build_mrope_cache(const Options& o) {

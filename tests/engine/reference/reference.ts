@@ -20,6 +20,7 @@ export interface Reference {
   addEncoding: Of<Float64Array>;
   linear: Of<Float64Array>;
   ropeInvFreq: Of<Float64Array>;
+  /** Of invFreq, or else of ropeTheta and rotaryDim, whose frequencies are then not rounded to double. */
   buildRopeCache: Of<Cache>;
   buildMropeCache: Of<Cache>;
   buildAxialRopeCache: Of<Cache>;
