@@ -52,6 +52,21 @@ describe(`${manyTimes} times over, the memory stays as it is`, () => {
   test.each(["f32", "f64", "i32", "u8"] as TensorKind[])("%s, given back", (kind) => {
     stays(() => bufferOf(engine, kind, 100).delete(), manyTimes);
   });
+
+  test("a cache that is filled, attended to, read and emptied", { timeout: 60_000 }, () => {
+    const [key, query] = [new Float32Array(12).fill(1), new Float32Array(6)];
+    using cache = engine.kvCache({ capacity: 4, nKvHeads: 1, headDim: 6 });
+    stays(() => {
+      cache.append({ key, value: key, len: 2 });
+      engine.attention({ query, cache, qLen: 1, nHeads: 1 });
+      cache.read();
+      cache.truncate(0);
+    }, manyTimes);
+  });
+
+  test("a cache, given back", { timeout: 60_000 }, () => {
+    stays(() => engine.kvCache({ capacity: 4, nKvHeads: 1, headDim: 6 }).delete(), manyTimes);
+  });
 });
 
 describe(`${times} times over, in every form, the memory stays as it is`, () => {
