@@ -1,7 +1,8 @@
 import { css, html, nothing, type PropertyValues, svg } from "lit";
 import { property, state } from "lit/decorators.js";
+import { guard } from "lit/directives/guard.js";
 import { fixed, Picture } from "./picture.js";
-import { angleColor, theme } from "./theme.js";
+import { angleColor, readout, theme } from "./theme.js";
 
 /** The pairs of a vector as arrows. */
 export interface Polar {
@@ -41,6 +42,7 @@ const tallest = 24;
 export class RopewalkDials extends Picture {
   static override styles = [
     theme,
+    readout,
     css`
       :host {
         display: block;
@@ -138,16 +140,6 @@ export class RopewalkDials extends Picture {
         stroke: var(--ink);
         stroke-width: 1.5;
       }
-
-      .readout {
-        min-height: 20px;
-        margin: 6px 0 0;
-        color: var(--ink);
-      }
-
-      .readout.quiet {
-        color: var(--soft);
-      }
     `,
   ];
 
@@ -167,27 +159,16 @@ export class RopewalkDials extends Picture {
   @state() private cursor: number | undefined;
   /** What the cursor's pair was when it came there: said once, not at every frame of a slider. */
   @state() private said = "";
-  /** The values once they have stopped changing, for the table. */
-  @state() private settled: readonly Pair[] = [];
 
   #pairs: readonly Pair[] = [];
   #layout: Layout | undefined;
-  #settling: ReturnType<typeof setTimeout> | undefined;
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    clearTimeout(this.#settling);
-  }
 
   protected override willUpdate(changed: PropertyValues): void {
     const { queryBefore, queryAfter, scores } = this;
     if (changed.has("queryBefore") || changed.has("queryAfter") || changed.has("scores")) {
       this.#pairs =
         queryBefore === undefined || queryAfter === undefined ? [] : pairsOf(queryBefore, queryAfter, scores);
-      clearTimeout(this.#settling);
-      this.#settling = setTimeout(() => {
-        this.settled = this.#pairs;
-      }, 200);
+      this.settle();
     }
     if (this.cursor !== undefined && this.cursor >= this.#pairs.length) this.cursor = undefined;
     this.#layout = layoutOf(this.width, this.#pairs.length, this.rotary);
@@ -244,7 +225,7 @@ export class RopewalkDials extends Picture {
         ${at === undefined ? this.#summary() : this.#sentence(cursor ?? 0, at)}
       </p>
       <div class="visually-hidden" role="status" aria-live="polite">${this.said}</div>
-      ${this.#renderTable()}
+      ${guard([this.settled], () => this.#renderTable())}
     `;
   }
 
@@ -314,7 +295,7 @@ export class RopewalkDials extends Picture {
           </tr>
         </thead>
         <tbody>
-          ${this.settled.map(
+          ${this.#pairs.map(
             (pair, i) =>
               html`<tr><th scope="row">${i}</th>${numbers(pair).map((value) => html`<td>${value}</td>`)}</tr>`,
           )}

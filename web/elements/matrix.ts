@@ -266,8 +266,6 @@ export class RopewalkMatrix extends Picture {
   @state() private hover: Selection | undefined;
   /** What the live region says: only what the user did here, not every change that a slider elsewhere makes. */
   @state() private spoken = "";
-  /** Counts the times that the table for screen readers was brought up to date. */
-  @state() private settled = 0;
 
   @query(".cells") private readonly cells!: HTMLCanvasElement | null;
   @query(".ramp") private readonly ramp!: HTMLCanvasElement | null;
@@ -281,12 +279,6 @@ export class RopewalkMatrix extends Picture {
   #stepsFor = "";
   #image: ImageData | undefined;
   #top = 0;
-  #settling: ReturnType<typeof setTimeout> | undefined;
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    clearTimeout(this.#settling);
-  }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     const basis = [this.tokens, this.width, this.fonts, devicePixelRatio];
@@ -448,10 +440,7 @@ export class RopewalkMatrix extends Picture {
     if (layout === undefined || this.cells === null || this.picture === null) return;
     const names = [...changed.keys()];
     if (names.length > 0 && names.every((name) => marks.has(name))) return;
-    clearTimeout(this.#settling);
-    this.#settling = setTimeout(() => {
-      this.settled += 1;
-    }, 200);
+    this.settle();
     if (names.length === 1 && names[0] === "selection") return;
     const { side, left, top } = layout;
     // Sizes are set here and not in the template: the page's policy allows no style attributes.

@@ -28,6 +28,10 @@ export class Picture extends LitElement {
   @state() protected width = 0;
   /** Counts the times that fonts came in: labels have another width since. */
   @state() protected fonts = 0;
+  /** Counts the times that values came to rest: a table for screen readers is made anew then, not at every frame. */
+  @state() protected settled = 0;
+
+  #settling: ReturnType<typeof setTimeout> | undefined;
 
   readonly #resized = new ResizeObserver(([entry]) => {
     if (entry !== undefined) this.width = Math.round(entry.contentRect.width);
@@ -50,6 +54,15 @@ export class Picture extends LitElement {
     this.#resized.disconnect();
     this.#scheme.removeEventListener("change", this.#schemeChanged);
     document.fonts.removeEventListener("loadingdone", this.#fontsLoaded);
+    clearTimeout(this.#settling);
+  }
+
+  /** Values have changed: they have come to rest if they do not change again soon. */
+  protected settle(): void {
+    clearTimeout(this.#settling);
+    this.#settling = setTimeout(() => {
+      this.settled += 1;
+    }, 200);
   }
 
   protected select(query: number, key: number): void {

@@ -40,6 +40,19 @@ export const theme = css`
   }
 `;
 
+/** The line under a picture that says what is pointed at, or else how to point. */
+export const readout = css`
+  .readout {
+    min-height: 20px;
+    margin: 6px 0 0;
+    color: var(--ink);
+  }
+
+  .readout.quiet {
+    color: var(--soft);
+  }
+`;
+
 const chroma = 0.135;
 const angleLightness = { light: 0.7, dark: 0.74 };
 

@@ -3,10 +3,11 @@ import { type ScaleLinear, type ScaleLogarithmic, scaleLinear, scaleLog } from "
 import { select as selectNode } from "d3-selection";
 import { css, html, nothing, type PropertyValues, svg } from "lit";
 import { property, query, state } from "lit/decorators.js";
+import { guard } from "lit/directives/guard.js";
 import { figure } from "./figure.js";
 import type { Turning } from "./model_rope.js";
 import { Picture } from "./picture.js";
-import { theme } from "./theme.js";
+import { readout, theme } from "./theme.js";
 
 /** Told by a picture when the user looks at a pair, or at none any more. */
 export class PairEvent extends Event {
@@ -37,6 +38,7 @@ interface Layout {
 export class RopewalkWavelengths extends Picture {
   static override styles = [
     theme,
+    readout,
     css`
       :host {
         display: block;
@@ -144,16 +146,6 @@ export class RopewalkWavelengths extends Picture {
         stroke: var(--ink);
         stroke-width: 1.5;
       }
-
-      .readout {
-        min-height: 20px;
-        margin: 6px 0 0;
-        color: var(--ink);
-      }
-
-      .readout.quiet {
-        color: var(--soft);
-      }
     `,
   ];
 
@@ -170,29 +162,16 @@ export class RopewalkWavelengths extends Picture {
 
   /** What the cursor's pair was when it came there: said once, not at every step of a slider. */
   @state() private said = "";
-  /** The values once they have stopped changing, for the table. */
-  @state() private settled: { scaled: Turning; unscaled: Turning } | undefined;
 
   @query("g.x") private readonly xAxis!: SVGGElement | null;
   @query("g.y") private readonly yAxis!: SVGGElement | null;
 
   #layout: Layout | undefined;
-  #settling: ReturnType<typeof setTimeout> | undefined;
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    clearTimeout(this.#settling);
-  }
 
   protected override willUpdate(changed: PropertyValues): void {
     const { scaled, unscaled } = this;
     if (scaled === undefined || unscaled === undefined) return;
-    if (changed.has("scaled") || changed.has("unscaled")) {
-      clearTimeout(this.#settling);
-      this.#settling = setTimeout(() => {
-        this.settled = { scaled, unscaled };
-      }, 200);
-    }
+    if (changed.has("scaled") || changed.has("unscaled")) this.settle();
     this.#layout = this.#place(scaled, unscaled);
   }
 
@@ -271,7 +250,7 @@ export class RopewalkWavelengths extends Picture {
         ${pair === undefined ? "Point at a pair, or walk along them with the arrow keys." : this.#sentence(pair)}
       </p>
       <div class="visually-hidden" role="status" aria-live="polite">${this.said}</div>
-      ${this.#renderTable()}
+      ${guard([this.settled], () => this.#renderTable())}
     `;
   }
 
@@ -371,8 +350,8 @@ export class RopewalkWavelengths extends Picture {
   }
 
   #renderTable() {
-    const { scaled, unscaled } = this.settled ?? {};
-    if (scaled === undefined || unscaled === undefined) return nothing;
+    const { scaled, unscaled } = this;
+    if (this.settled === 0 || scaled === undefined || unscaled === undefined) return nothing;
     return html`<div class="visually-hidden">
       <table>
         <caption>
