@@ -28,6 +28,10 @@ import { Caller, type Into, input } from "./tensors.js";
  * buffer is given for it. Whatever is wrong with the options is a `RopewalkError` that names the argument, what was given
  * and what is allowed; nothing has been written then, and the engine works on.
  *
+ * Any function throws `bad_type` for what is not of the kind that an option takes, `bad_shape` for a tensor whose length
+ * is not the product of its extents, `bad_value` for a number out of the range that its option states, `disposed` for a
+ * buffer after its `delete()`, and `out_of_memory`. What it refuses besides is said there.
+ *
  * @category The engine
  */
 export class Ropewalk {
@@ -94,7 +98,7 @@ export class Ropewalk {
   // ---- Encodings that are added to the embedding ---------------------------------------------------------------------
 
   /**
-   * Count: every component of a row is the position itself. → [seqLen, dim]
+   * Count: every component of a row is the position itself. → [seqLen, dim], exact up to |position| = 2^24.
    *
    * @category Added encodings
    */
@@ -105,7 +109,7 @@ export class Ropewalk {
   }
 
   /**
-   * Digits: component c of a row is bit c of the position, lowest first, in two's complement. → [seqLen, dim]
+   * Digits: component c of a row is bit c of the position, lowest first, in two's complement. → [seqLen, dim], exact.
    *
    * @category Added encodings
    */
@@ -117,7 +121,8 @@ export class Ropewalk {
 
   /**
    * Smooth digits: component 2i is sin(position · base^(-2i/dim)), component 2i + 1 its cosine (arXiv:1706.03762,
-   * section 3.5). → [seqLen, dim]
+   * section 3.5). → [seqLen, dim], angles in double, rounded once: |error| <= 2^-25 + 2^-52 · (1 + |position|) for a base
+   * >= 1.
    *
    * @category Added encodings
    */
@@ -133,6 +138,7 @@ export class Ropewalk {
    * The angle by which each pair turns from one position to the next, ropeTheta^(-2i/rotaryDim), in radians (RoFormer,
    * arXiv:2104.09864, section 3.2.2). → [rotaryDim / 2], to 2 ulp of double.
    *
+   * @throws `bad_shape`: a rotaryDim that is odd. `bad_value`: a ropeTheta out of range.
    * @category Rotary
    */
   ropeInvFreq(options: rope.RopeInvFreqOptions & Into<F64Buffer>): void;
@@ -157,6 +163,7 @@ export class Ropewalk {
    * Cosine and sine of position · invFreq, times attentionFactor, for `applyRope()`. → each [seqLen, rotaryDim / 2], within
    * 1 ulp of float32: the product is taken exactly, not in float32, which is off by up to 4.8e-3 at position 131,071.
    *
+   * @throws `bad_value`: an invFreq that is not a number from -1e100 to 1e100.
    * @category Rotary
    */
   buildRopeCache(options: rope.RopeCacheOptions & rope.CacheBuffers): void;
@@ -169,6 +176,7 @@ export class Ropewalk {
    * The same for multimodal RoPE, whose tokens have a time, a height and a width (Qwen2-VL, arXiv:2409.12191, section 2.1;
    * interleaved in Qwen3-VL). → each [seqLen, rotaryDim / 2]
    *
+   * @throws `bad_shape`: sections that are not rotaryDim / 2 pairs together, or cannot take turns. `bad_value`: invFreq.
    * @category Rotary
    */
   buildMropeCache(options: rope.MropeCacheOptions & rope.CacheBuffers): void;
@@ -181,6 +189,7 @@ export class Ropewalk {
    * The same for patches of an image: half of the pairs turns with the row, half with the column (arXiv:2403.13298, eq. 6).
    * → each [seqLen, rotaryDim / 2]
    *
+   * @throws `bad_shape`: a rotaryDim that is not a multiple of 4.
    * @category Rotary
    */
   buildAxialRopeCache(options: rope.AxialRopeCacheOptions & rope.CacheBuffers): void;
@@ -191,8 +200,9 @@ export class Ropewalk {
 
   /**
    * The same for xPos, which scales queries up and keys down with their position, so that scores decay with distance
-   * (arXiv:2212.10554, algorithm 1). → each [seqLen, rotaryDim / 2]
+   * (arXiv:2212.10554, algorithm 1). → each [seqLen, rotaryDim / 2], within 1 ulp of float32.
    *
+   * @throws `bad_value`: an invFreq that is not a number from -1e100 to 1e100.
    * @category Rotary
    */
   buildXposCache(options: rope.XposCacheOptions & rope.CacheBuffers): void;
@@ -205,6 +215,8 @@ export class Ropewalk {
    * Rotate pairs of components by their angles (RoFormer, arXiv:2104.09864, eq. 34; ONNX RotaryEmbedding-23). Components from
    * rotaryDim on are left as they are. → [batch, seqLen, nHeads, headDim]; |error| <= 2^-23 of a pair's length.
    *
+   * @throws `bad_shape`: a rotaryDim that is odd; without positionIds, a row of cos and sin neither for each token nor for
+   * each of seqLen. `bad_value`: a positionId that has no row.
    * @category Rotary
    */
   applyRope(options: rope.ApplyRopeOptions & { x: Float32Array }): Float32Array;
@@ -217,6 +229,7 @@ export class Ropewalk {
    * Put components into the order of the other layout, as checkpoints need that were trained with it: interleaved
    * (0, 1, 2, 3, …) is half (0, 2, 4, …, 1, 3, 5, …). → [outer, headDim, inner], exact.
    *
+   * @throws `bad_shape`: a rotaryDim that is odd.
    * @category Rotary
    */
   convertRopeLayout(options: rope.ConvertRopeLayoutOptions & Into): void;
@@ -228,7 +241,8 @@ export class Ropewalk {
   // ---- Positions that are added to the scores ------------------------------------------------------------------------
 
   /**
-   * ALiBi's slope of each head (arXiv:2108.12409, section 3). → [nHeads]
+   * ALiBi's slope of each head (arXiv:2108.12409, section 3): 2^(-8 (h + 1) / nHeads) for a power of two; else those of the
+   * next lower power of two, and every other one of the next higher. → [nHeads]
    *
    * @category Added biases
    */
@@ -239,7 +253,8 @@ export class Ropewalk {
   }
 
   /**
-   * ALiBi: -slope · distance, for `attention({ bias, biasShape: [nHeads, qLen, kvLen] })`. → [nHeads, qLen, kvLen]
+   * ALiBi: -slope · |distance|, for `attention({ bias, biasShape: [nHeads, qLen, kvLen] })` (arXiv:2108.12409, section 3).
+   * → [nHeads, qLen, kvLen]
    *
    * @category Added biases
    */
@@ -251,8 +266,9 @@ export class Ropewalk {
 
   /**
    * T5's bucket of each query and key: near distances have one each, far ones share (arXiv:1910.10683, section 2.1).
-   * → [qLen, kvLen]
+   * → [qLen, kvLen], exact, at the bounds between buckets too.
    *
+   * @throws `bad_value`: a numBuckets that is odd where it has two sides, or a maxDistance that leaves no bucket to share.
    * @category Added biases
    */
   t5Buckets(options: bias.T5BucketsOptions & Into<I32Buffer>): void;
@@ -265,6 +281,7 @@ export class Ropewalk {
    * T5's bias: the learned number of each head for the bucket, for `attention({ bias, biasShape: [nHeads, qLen, kvLen] })`.
    * → [nHeads, qLen, kvLen]
    *
+   * @throws `bad_value`: a numBuckets that is odd where it has two sides, or a maxDistance that leaves no bucket to share.
    * @category Added biases
    */
   t5Bias(options: bias.T5BiasOptions & Into): void;
@@ -281,8 +298,11 @@ export class Ropewalk {
    *
    * → out [batch, qLen, nHeads, vHeadDim]; when asked for, scores and weights, each [batch, nHeads, qLen, keys]; with a past,
    * presentKey and presentValue. A row that sees no key is zero in out and weights, never NaN; a key that is not seen
-   * cannot leak what it holds.
+   * cannot leak what it holds. On components drawn at random weights are within 2^-19, and out within 2^-19 of the largest
+   * |value|.
    *
+   * @throws `bad_shape`: an nKvHeads that does not divide nHeads, a mask or a bias that does not broadcast, an empty
+   * cache. `bad_value`: a kvLen past the keys; options that do not go together, such as kvLens beside a past.
    * @category Attention
    */
   attention<const Options extends AttentionOptions>(options: Options): AttentionResult<Options> {
@@ -304,6 +324,7 @@ export class Ropewalk {
   /**
    * Write rows into a cache that the caller keeps (ONNX TensorScatter-24). → [batch, outer, capacity, inner]
    *
+   * @throws `bad_shape`: more rows than capacity. `bad_value`: a writeIndex past which the rows have no room.
    * @category Attention
    */
   writeCache(options: cache.WriteCacheOptions & { cache: Float32Array }): Float32Array;
@@ -323,7 +344,7 @@ export class Ropewalk {
 
   /**
    * Root-mean-square normalization of each row: x / sqrt(mean(x²) + epsilon) · weight (arXiv:1910.07467, eq. 4).
-   * → [rows, dim]
+   * → [rows, dim], summed in double: |error| <= 2^-22.9 · |out|. A row of zeros stays zero.
    *
    * @category Attention
    */
@@ -334,7 +355,8 @@ export class Ropewalk {
   }
 
   /**
-   * exp(x) over its sum along the middle dimension; zero, never NaN, where every x is -∞. → [outer, size, inner]
+   * exp(x) over its sum along the middle dimension; zero, never NaN, where every x is -∞. → [outer, size, inner],
+   * |error| <= 2^-22 + size · 2^-26 for |x| <= 16.
    *
    * @category Attention
    */
@@ -394,7 +416,7 @@ export class Ropewalk {
   // ---- Analysis ------------------------------------------------------------------------------------------------------
 
   /**
-   * The Euclidean length of each row. → [rows]
+   * The Euclidean length of each row. → [rows], summed in double, rounded once, as all analysis here.
    *
    * @category Analysis
    */
@@ -419,6 +441,7 @@ export class Ropewalk {
   /**
    * The Euclidean distance from each row to the next. → [rows - 1]
    *
+   * @throws `bad_value`: fewer than 2 rows.
    * @category Analysis
    */
   neighbourDistances(options: analysis.NeighbourDistancesOptions & Into): void;
@@ -448,7 +471,8 @@ export class Ropewalk {
   }
 
   /**
-   * The rope: each pair's angle at evenly spaced positions, in radians, wrapped to [-π, π]. → [count, rotaryDim / 2]
+   * The rope: each pair's angle at evenly spaced positions, in radians, wrapped to [-π, π]. → [count, rotaryDim / 2],
+   * within 2^-23 + 2^-51 · |position| · invFreq of a whole number of turns.
    *
    * @category Analysis
    */
@@ -459,7 +483,8 @@ export class Ropewalk {
   }
 
   /**
-   * How each pair turns within a context: its wavelength, and the turns that it completes. → each [rotaryDim / 2]
+   * How each pair turns within a context: its wavelength in tokens, and the turns that it completes. → each
+   * [rotaryDim / 2], to 2 ulp of double.
    *
    * @category Analysis
    */
@@ -470,6 +495,7 @@ export class Ropewalk {
   /**
    * Each pair of a head's components as an arrow: length, and angle in radians in [-π, π]. → each [headDim / 2]
    *
+   * @throws `bad_shape`: a headDim that is odd.
    * @category Analysis
    */
   pairPolar(options: analysis.PairPolarOptions): analysis.PairPolar {
@@ -479,6 +505,7 @@ export class Ropewalk {
   /**
    * What each pair gives to the score softmaxScale · query · key; the parts add up to it. → [headDim / 2]
    *
+   * @throws `bad_shape`: a headDim that is odd.
    * @category Analysis
    */
   pairScores(options: analysis.PairScoresOptions & Into): void;
@@ -491,6 +518,8 @@ export class Ropewalk {
    * The score of a query and a key at a distance as the sum of its pairs, and with some of them left out. The parts and
    * the rest add up to the score within 1e-6 of the sum of their sizes.
    *
+   * @throws `bad_shape`: more pairs in invFreq than headDim / 2. `bad_value`: an invFreq or a distance that is not a
+   * number from -1e100 to 1e100.
    * @category Analysis
    */
   ropeScore(options: analysis.RopeScoreOptions): analysis.RopeScore {
@@ -500,6 +529,8 @@ export class Ropewalk {
   /**
    * The same score at evenly spaced distances. → [count]
    *
+   * @throws `bad_shape`: more pairs in invFreq than headDim / 2. `bad_value`: an invFreq, a firstDistance or a step that
+   * is not a number from -1e100 to 1e100.
    * @category Analysis
    */
   ropeScoreByDistance(options: analysis.RopeScoreByDistanceOptions & Into): void;
