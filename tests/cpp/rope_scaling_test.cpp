@@ -776,9 +776,11 @@ TEST_CASE("LongRoPE refuses factors for more or fewer pairs, and ones out of ran
     REQUIRE_THAT(with(std::vector<double>(47, 1)), refuses_shape(name, 47));
     REQUIRE_THAT(with(std::vector<double>(49, 1)), refuses_shape(name, 49));
     for (const double value : {0.0, -1.0, double{infinity}, double{not_a_number}}) {
-      std::vector<double> factors(48, 1);
-      factors.back() = value;
-      REQUIRE_THAT(with(factors), refuses_value(name, value));
+      for (const std::size_t pair : {0u, 23u, 47u}) {
+        std::vector<double> factors(48, 1);
+        factors[pair] = value;
+        REQUIRE_THAT(with(factors), refuses_value(name, value));
+      }
     }
   }
 }

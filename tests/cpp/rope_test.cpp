@@ -316,6 +316,21 @@ TEST_CASE("the cache takes any inv_freq", "[rope]") {
   require_cache_keeps_its_bound({0, 1, -1, 7, 1 << 24, -(1 << 24)}, {7, -100.1, std::numbers::pi});
 }
 
+TEST_CASE("farther out than 2^45 radians the cache loses 2^-52 of the angle, and no more", "[rope]") {
+  for (const double frequency : {0x1p20, -0x1.23456789abcdep20, 0x1.fffffffffffffp19}) {
+    for (const std::int32_t position : {1 << 26, -(1 << 26), 123'456'789, (1 << 28) + 1}) {
+      CAPTURE(frequency, position);
+      const double angle = std::abs(position * frequency);
+      REQUIRE(angle > 0x1p45);
+      const reference::CirclePoint exact = reference::circle_point(position, frequency);
+      const Cache got = cache_of({position}, {frequency});
+      const double bound = 0x1p-52 * angle + 0x1p-24;
+      REQUIRE_THAT(got.cos, is_within({static_cast<double>(exact.cos)}, bound));
+      REQUIRE_THAT(got.sin, is_within({static_cast<double>(exact.sin)}, bound));
+    }
+  }
+}
+
 /// The positions at which position * inv_freq comes nearest to multiples of pi/2: the denominators of the
 /// continued fraction of inv_freq / (pi / 2). There cosine or sine is as small as it gets, and a rounding of the
 /// angle shows most.

@@ -63,7 +63,8 @@ enum class RopeLayout : std::uint8_t {
 /// Memory            none allocated; cos and sin overlap nothing.
 /// Accuracy          position * inv_freq is taken exactly, cosine and sine in double, and rounded once to float: for
 ///                   |position * inv_freq| <= 2^31 within 0.51 ulp of float + 2^-70 * |attention_factor|, hence
-///                   within 1 ulp however near to zero, down to 2^-46. tests/cpp/rope_test.cpp
+///                   within 1 ulp however near to zero, down to 2^-46. Past 2^45 radians the angle is off by
+///                   2^-52 of itself. tests/cpp/rope_test.cpp
 [[nodiscard]] Status build_rope_cache(TensorView<const std::int32_t, 2> position_ids,
                                       TensorView<const double, 1> inv_freq,
                                       TensorView<const std::int32_t, 1> pair_axes, double attention_factor,
