@@ -131,6 +131,21 @@ describe("ropeFromConfig", () => {
     expect(rope).toMatchObject({ ropeType: type, headDim: 16, rotaryDim: 16, ropeTheta: 10_000 });
   });
 
+  test("the softmax factor is that of latent attention, and 1 for a model without", () => {
+    const yarn = { rope_type: "yarn", factor: 40, original_max_position_embeddings: 4096 };
+    const rope_scaling = { ...yarn, mscale: 1, mscale_all_dim: 1 };
+    const head = { head_dim: 64, max_position_embeddings: 163840, rope_theta: 10000 };
+    const factorsOf = (config: object) => {
+      const { attentionFactor, softmaxFactor } = engine.ropeFromConfig({ config });
+      return [attentionFactor, softmaxFactor];
+    };
+    const squared = (0.1 * Math.log(40) + 1) ** 2; // DeepSeek-V3, arXiv:2412.19437, section 4.3
+    const latent = { model_type: "deepseek_v3", qk_rope_head_dim: 64, ...head, rope_scaling };
+    plain.expectClose(factorsOf(latent), [1, squared], 2 ** -48);
+    expect(factorsOf({ model_type: "ministral3", ...head, rope_scaling })).toEqual([1, 1]);
+    expect(factorsOf({ model_type: "llama", ...head })).toEqual([1, 1]);
+  });
+
   test("goes by the length now, where the type does", () => {
     const { config } = ropeConfigs.dynamic;
     const invFreq = (seqLen?: number) => engine.ropeFromConfig({ config, ...(seqLen && { seqLen }) }).invFreq;
