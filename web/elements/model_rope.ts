@@ -177,7 +177,7 @@ function inWords(value: unknown): string {
   return text.length <= 60 ? text : `${text.slice(0, 59)}…`;
 }
 
-/** A program that has the engine turn a head as the model does. */
+/** A program that has the engine turn a head of the last token as the model does: that is quick at any length. */
 function snippetOf(essence: unknown, rope: ModelRope, layerType: string | undefined, length: number): string {
   const { layout, mrope, softmaxFactor, rotaryDim, headDim } = rope;
   const layer = layerType === undefined ? "" : `, layerType: ${JSON.stringify(layerType)}`;
@@ -192,25 +192,25 @@ function snippetOf(essence: unknown, rope: ModelRope, layerType: string | undefi
     "",
   ];
   if (mrope === undefined) {
-    lines.push("const { cos, sin } = ropewalk.buildRopeCache({ seqLen, invFreq, attentionFactor });");
+    lines.push(
+      "// Of the last token; with { seqLen } in place of it, of all.",
+      "const last = { seqLen: 1, positionOffset: seqLen - 1 };",
+      "const { cos, sin } = ropewalk.buildRopeCache({ ...last, invFreq, attentionFactor });",
+    );
   } else {
     lines.push(
-      "// Each token's time, height and width; in text they are the same.",
-      "const positionIds = Int32Array.from({ length: 3 * seqLen }, (_, i) => i % seqLen);",
-      "const cache = { positionIds, seqLen, invFreq, attentionFactor, ...rope.mrope };",
+      "// Time, height and width of the last token; in text they are the same.",
+      "const positionIds = new Int32Array(3).fill(seqLen - 1);",
+      "const cache = { positionIds, seqLen: 1, invFreq, attentionFactor, ...rope.mrope };",
       "const { cos, sin } = ropewalk.buildMropeCache(cache);",
     );
   }
-  lines.push(
-    "",
-    "// One head of a query, [seqLen, headDim].",
-    "const x = new Float32Array(seqLen * headDim).fill(1);",
-  );
+  lines.push("", "// One head of its query.", "const x = new Float32Array(headDim).fill(1);");
   if (layout === undefined)
     lines.push("// The configuration does not tell the layout; the model's code does.");
   lines.push(
     `const layout = ${JSON.stringify(layout ?? "half")};`,
-    `const query = ropewalk.applyRope({ x, cos, sin, layout, seqLen, nHeads: 1, headDim${rotaryDim === headDim ? "" : ", rotaryDim"} });`,
+    `const query = ropewalk.applyRope({ x, cos, sin, layout, seqLen: 1, nHeads: 1, headDim${rotaryDim === headDim ? "" : ", rotaryDim"} });`,
   );
   if (softmaxFactor !== 1) {
     lines.push(
