@@ -96,7 +96,7 @@ Status mrope_pair_axes(TensorView<const std::int32_t, 1> sections, bool interlea
     sum += sections.data[axis];
   }
   if (sum != n_pairs) {
-    return bad_shape("sections", static_cast<double>(sum), "as many pairs together as pair_axes");
+    return bad_shape("sections", static_cast<double>(sum), "as many together as there are pairs");
   }
   for (std::int64_t axis = 1; interleaved && axis < 3; ++axis) {
     const std::int64_t last = std::int64_t{3} * (sections.data[axis] - 1) + axis;

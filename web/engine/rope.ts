@@ -273,7 +273,8 @@ export function applyRope(caller: Caller, options: ApplyRopeOptions) {
   const rows = cos.length / pairs;
   const fits = positionIds === undefined ? rows === tokens || rows === heads.len : Number.isInteger(rows);
   if (!fits) {
-    const count = positionIds === undefined ? `${heads.len} or ${tokens} rows` : "rows";
+    const counts = [...new Set([heads.len, tokens])].join(" or ");
+    const count = positionIds === undefined ? `${counts} rows` : "rows";
     throw new RopewalkError("bad_shape", "cos", options.cos, `${count} of ${pairs}, rotaryDim / 2`);
   }
   const sin = input("f32", "sin", options.sin, cos.length);

@@ -200,7 +200,8 @@ export class Ropewalk {
 
   /**
    * The same for xPos, which scales queries up and keys down with their position, so that scores decay with distance
-   * (arXiv:2212.10554, algorithm 1). → each [seqLen, rotaryDim / 2], within 1 ulp of float32.
+   * (arXiv:2212.10554, algorithm 1). → each [seqLen, rotaryDim / 2], within 1 ulp of float32 as long as
+   * the scale is in its range.
    *
    * @throws `bad_value`: an invFreq that is not a number from -1e100 to 1e100.
    * @category Rotary
