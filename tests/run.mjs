@@ -25,6 +25,7 @@ const results = [];
 const parts = {
   async cpp() {
     await catch2("native", (folder) => [`${folder}/ropewalk_tests`]);
+    await catch2("native", (folder) => [`${folder}/ropewalk_counting_tests`], "counting");
     await catch2("sanitize", (folder) => [`${folder}/ropewalk_tests`]);
     await catch2("wasm-tests", (folder) => ["node", `${folder}/ropewalk_tests.js`]);
   },
@@ -87,11 +88,11 @@ const parts = {
 
 // ---- Suites ----------------------------------------------------------------------------------------------------------
 
-/** Build the Catch2 suite of a preset and run it. */
-async function catch2(preset, command) {
-  const name = `cpp ${preset}`;
+/** Build a Catch2 suite of a preset and run it. */
+async function catch2(preset, command, suite = preset) {
+  const name = `cpp ${suite}`;
   headline(name);
-  const report = freshReport(`${preset}.xml`);
+  const report = freshReport(`${suite}.xml`);
   const { run } = await toolchain();
   const folder = await buildPreset(preset);
   const colour = process.stdout.isTTY ? "ansi" : "none";
@@ -178,7 +179,7 @@ async function clangFormat() {
     const reason = `clang-format ${CLANG_FORMAT} is wanted, and ${version ? `${version} was` : "none was"} found`;
     return record(name, 0, { passed: 0, failed: 0, skipped: [{ name, reason }] });
   }
-  const files = ["cpp", "tests/cpp", "tests/fuzz"].flatMap((folder) =>
+  const files = ["cpp", "tests/cpp", "tests/counting", "tests/fuzz"].flatMap((folder) =>
     readdirSync(join(PROJECT, folder), { recursive: true })
       .filter((file) => /\.[ch]pp$/.test(file))
       .map((file) => join(folder, file)),

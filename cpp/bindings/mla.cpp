@@ -1,0 +1,121 @@
+#include "ropewalk/mla.hpp"
+
+#include "ropewalk/absorption.hpp"
+#include "views.hpp"
+
+namespace ropewalk::bindings {
+namespace {
+
+/// `q_a_proj`, `q_a_layernorm` and `q_latent` may be null, and so may what the other form computes, `weights`, `scores`,
+/// and one of `weights` and `scratch`.
+Failure mla(const MlaShape& shape, const MlaOptions& options, const MlaExtents& extents, const F32Buffer& x,
+            F32Buffer* q_a_proj, F32Buffer* q_a_layernorm, const F32Buffer& q_b_proj,
+            const F32Buffer& kv_a_proj, const F32Buffer& kv_a_layernorm, const F32Buffer& kv_b_proj,
+            const F32Buffer& o_proj, const F32Buffer& cos, const F32Buffer& sin, F32Buffer& latents,
+            F32Buffer* q_latent, F32Buffer& query, F32Buffer* key, F32Buffer* value, F32Buffer* latent_query,
+            F32Buffer* latent_out, F32Buffer& heads, F32Buffer& out, F32Buffer* weights, F32Buffer* scores,
+            F32Buffer* scratch) {
+  Views views;
+  const MlaTensors tensors{views.row(x, "x"),
+                           views.row(q_a_proj, "q_a_proj"),
+                           views.row(q_a_layernorm, "q_a_layernorm"),
+                           views.row(q_b_proj, "q_b_proj"),
+                           views.row(kv_a_proj, "kv_a_proj"),
+                           views.row(kv_a_layernorm, "kv_a_layernorm"),
+                           views.row(kv_b_proj, "kv_b_proj"),
+                           views.row(o_proj, "o_proj"),
+                           views.row(cos, "cos"),
+                           views.row(sin, "sin"),
+                           views.row(latents, "latents"),
+                           views.row(q_latent, "q_latent"),
+                           views.row(query, "query"),
+                           views.row(key, "key"),
+                           views.row(value, "value"),
+                           views.row(latent_query, "latent_query"),
+                           views.row(latent_out, "latent_out"),
+                           views.row(heads, "heads"),
+                           views.row(out, "out"),
+                           views.row(weights, "weights"),
+                           views.row(scores, "scores"),
+                           views.row(scratch, "scratch")};
+  return views.call([&] { return ropewalk::mla(shape, options, extents, tensors); });
+}
+
+MlaCost mla_cost(const MlaShape& shape, MlaForm form, CacheKind cached, Size batch, Size q_len, Size kv_len,
+                 bool causal) {
+  return ropewalk::mla_cost(shape, form, cached, batch, q_len, kv_len, causal);
+}
+
+Failure absorb_rotation(const F32Buffer& key_up, const F64Buffer& inv_freq, RopeLayout layout, Size head_dim,
+                        Size kv_lora_rank, Size context_len, double first_distance, double step,
+                        F32Buffer& absorbed, F32Buffer& error) {
+  Views views;
+  const auto up = views.of(key_up, "key_up", shape(head_dim, kv_lora_rank));
+  const auto frequencies = views.row(inv_freq, "inv_freq");
+  const auto matrix = views.of(absorbed, "absorbed", shape(head_dim, kv_lora_rank));
+  const auto errors = views.row(error, "error");
+  return views.call([&] {
+    return ropewalk::absorb_rotation(up, frequencies, layout, context_len, first_distance, step, matrix,
+                                     errors);
+  });
+}
+
+Failure relative_errors(const F32Buffer& x, const F32Buffer& exact, Size rows, Size columns, F32Buffer& out) {
+  Views views;
+  const auto approximate = views.of(x, "x", shape(rows, columns));
+  const auto wanted = views.of(exact, "exact", shape(rows, columns));
+  const auto errors = views.row(out, "out");
+  return views.call([&] { return ropewalk::relative_errors(approximate, wanted, errors); });
+}
+
+}  // namespace
+
+EMSCRIPTEN_BINDINGS(mla) {
+  using emscripten::allow_raw_pointers;
+  using emscripten::function;
+
+  emscripten::enum_<MlaForm>("MlaForm").value("naive", MlaForm::naive).value("absorbed", MlaForm::absorbed);
+  emscripten::value_object<MlaShape>("MlaShape")
+      .field("hidden_size", &MlaShape::hidden_size)
+      .field("n_heads", &MlaShape::n_heads)
+      .field("q_lora_rank", &MlaShape::q_lora_rank)
+      .field("kv_lora_rank", &MlaShape::kv_lora_rank)
+      .field("qk_nope_head_dim", &MlaShape::qk_nope_head_dim)
+      .field("qk_rope_head_dim", &MlaShape::qk_rope_head_dim)
+      .field("v_head_dim", &MlaShape::v_head_dim);
+  emscripten::value_object<MlaOptions>("MlaOptions")
+      .field("form", &MlaOptions::form)
+      .field("causal", &MlaOptions::causal)
+      .field("softmax_scale", &MlaOptions::softmax_scale)
+      .field("epsilon", &MlaOptions::epsilon);
+  emscripten::value_object<MlaExtents>("MlaExtents")
+      .field("batch", &MlaExtents::batch)
+      .field("q_len", &MlaExtents::q_len)
+      .field("kv_len", &MlaExtents::kv_len)
+      .field("latent_len", &MlaExtents::latent_len)
+      .field("latent_capacity", &MlaExtents::latent_capacity)
+      .field("expanded_capacity", &MlaExtents::expanded_capacity);
+  emscripten::value_object<MlaWork>("MlaWork")
+      .field("multiply_adds", &MlaWork::multiply_adds)
+      .field("bytes", &MlaWork::bytes);
+  emscripten::value_object<MlaCost>("MlaCost")
+      .field("project", &MlaCost::project)
+      .field("expand", &MlaCost::expand)
+      .field("attend", &MlaCost::attend);
+
+  function(
+      "mla(x, q_a_proj, q_a_layernorm, q_b_proj, kv_a_proj, kv_a_layernorm, kv_b_proj, o_proj, cos, sin, "
+      "shape, "
+      "options, call, latents, q_latent, query, key, value, latent_query, latent_out, heads, out, weights, "
+      "scores, "
+      "scratch)",
+      &mla, allow_raw_pointers());
+  function("mla_cost(shape, form, cached, batch, q_len, kv_len, causal)", &mla_cost);
+  function(
+      "absorb_rotation(key_up, inv_freq, layout, head_dim, kv_lora_rank, context_len, first_distance, step, "
+      "absorbed, error)",
+      &absorb_rotation);
+  function("relative_errors(x, exact, rows, columns, out)", &relative_errors);
+}
+
+}  // namespace ropewalk::bindings
