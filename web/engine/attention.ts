@@ -5,6 +5,7 @@ import { RopewalkError } from "./errors.js";
 import type * as wasm from "./generated/ropewalk.mjs";
 import { asRows, crossing, type Heads, type HeadsOptions, headElements, headsOptions } from "./heads.js";
 import { KvCache } from "./kv_cache.js";
+import type { Asked, Flat, Unless } from "./results.js";
 import {
   type Caller,
   counted,
@@ -117,33 +118,19 @@ export interface AttentionOutputs {
   presentValue: Float32Array;
 }
 
-type Asked<Options, Name extends "weights" | "scores"> = Options extends { [N in Name]: infer Wish }
-  ? [Wish] extends [true]
-    ? Pick<AttentionOutputs, Name>
-    : true extends Wish
-      ? Partial<Pick<AttentionOutputs, Name>>
-      : unknown
-  : unknown;
-
-type Unless<Options, Name extends "out" | "presentKey" | "presentValue"> = Options extends {
-  [N in Name]: F32Buffer;
-}
-  ? unknown
-  : Pick<AttentionOutputs, Name>;
-
 type Present<Options> = Options extends {
   /** There is a past, and so a present. */
   pastKey: F32Tensor;
 }
-  ? Unless<Options, "presentKey"> & Unless<Options, "presentValue">
+  ? Unless<AttentionOutputs, Options, "presentKey"> & Unless<AttentionOutputs, Options, "presentValue">
   : unknown;
-
-// biome-ignore lint/suspicious/noConfusingVoidType: it is what a method returns, of which void is the plain word.
-type Flat<T> = keyof T extends never ? void : { [Name in keyof T]: T[Name] };
 
 /** What such options give back: `out` and whatever was asked for, less what went into a buffer. */
 export type AttentionResult<Options> = Flat<
-  Unless<Options, "out"> & Asked<Options, "weights"> & Asked<Options, "scores"> & Present<Options>
+  Unless<AttentionOutputs, Options, "out"> &
+    Asked<AttentionOutputs, Options, "weights"> &
+    Asked<AttentionOutputs, Options, "scores"> &
+    Present<Options>
 >;
 
 type Given = { [Name in string]?: unknown };

@@ -1,5 +1,6 @@
 /**
- * Positional encodings and attention, from integer positions to rotary, by C++ kernels in WebAssembly.
+ * Positional encodings and attention, from integer positions to rotary and latent attention, by C++ kernels in
+ * WebAssembly.
  *
  * Begin with {@link loadRopewalk}. What it gives, a {@link Ropewalk}, has all functions, each with its formula or its
  * paper, and its shapes. Whatever is wrong with a call is a {@link RopewalkError}.
@@ -9,6 +10,7 @@
 import { type LoadOptions, load } from "./load.js";
 import type { Ropewalk } from "./ropewalk.js";
 
+export type { AbsorbedRotation, AbsorbRotationOptions, RelativeErrorsOptions } from "./absorption.js";
 export type {
   DistancesOptions,
   MaxAbsDifferenceOptions,
@@ -38,6 +40,7 @@ export type {
   ScoreStage,
 } from "./attention.js";
 export type { ArrayOf, Buffer, F32Buffer, F64Buffer, I32Buffer, Kind, U8Buffer } from "./buffers.js";
+export type { Cache } from "./cache.js";
 export type {
   AddEncodingOptions,
   EncodingOptions,
@@ -58,7 +61,19 @@ export type {
   KvCacheOptions,
   WriteCacheOptions,
 } from "./kv_cache.js";
+export type { AppendLatentsOptions, LatentCache, LatentCacheOptions } from "./latent_cache.js";
 export type { LoadOptions } from "./load.js";
+export type {
+  MlaCost,
+  MlaCostOptions,
+  MlaForm,
+  MlaOptions,
+  MlaOutputs,
+  MlaResult,
+  MlaShape,
+  MlaSteps,
+  MlaWork,
+} from "./mla.js";
 export type { RmsNormOptions, SoftmaxOptions } from "./normalization.js";
 export type {
   AlibiBiasOptions,

@@ -1,7 +1,8 @@
 /** Keys and values of tokens past. */
-import { type F32Buffer, outOfMemory } from "./buffers.js";
+import type { F32Buffer } from "./buffers.js";
+import { Cache } from "./cache.js";
 import * as check from "./checks.js";
-import { RopewalkError } from "./errors.js";
+import type * as wasm from "./generated/ropewalk.mjs";
 import {
   asRows,
   type Heads,
@@ -44,15 +45,12 @@ export interface KvCacheContent {
 
 /**
  * Room in the engine's memory for the keys and values of `capacity` tokens, which `attention({ cache })` reads where they
- * are. JavaScript does not collect that memory. Give it back with `delete()`, or declare the cache with `using`.
+ * are, as `mla({ cache })` does. JavaScript does not collect that memory. Give it back with `delete()`, or declare the cache
+ * with `using`.
  *
  * @category The engine
  */
-export class KvCache implements Disposable {
-  /** Rows that there is room for, of each sequence. */
-  readonly capacity: number;
-  /** Sequences. */
-  readonly batch: number;
+export class KvCache extends Cache {
   /** Heads of keys and values. */
   readonly nKvHeads: number;
   /** Components of a key. */
@@ -61,43 +59,26 @@ export class KvCache implements Disposable {
   readonly vHeadDim: number;
   /** The order of its heads. */
   readonly format: HeadsFormat;
-  readonly #caller: Caller;
-  readonly #key: F32Buffer;
-  readonly #value: F32Buffer;
-  #length = 0;
-  #isDeleted = false;
+  /** @internal */
+  protected override readonly kind = "KvCache";
 
   /** Made by `Ropewalk.kvCache()`. @internal */
   constructor(caller: Caller, allocate: (length: number) => F32Buffer, options: KvCacheOptions) {
     const { format, batch } = headsOptions(options);
+    const capacity = check.size("capacity", options.capacity);
+    const nKvHeads = check.size("nKvHeads", options.nKvHeads);
+    const headDim = check.size("headDim", options.headDim);
+    const vHeadDim = check.size("vHeadDim", check.or(options.vHeadDim, headDim));
+    const room = (dim: number) => check.elements("capacity", batch, capacity, nKvHeads, dim);
+    super(caller, allocate, { batch, capacity }, [room(headDim), room(vHeadDim)]);
     this.format = format;
-    this.batch = batch;
-    this.capacity = check.size("capacity", options.capacity);
-    this.nKvHeads = check.size("nKvHeads", options.nKvHeads);
-    this.headDim = check.size("headDim", options.headDim);
-    this.vHeadDim = check.size("vHeadDim", check.or(options.vHeadDim, this.headDim));
-    const keyLength = headElements("capacity", this.#heads(this.capacity, this.headDim));
-    const valueLength = headElements("capacity", this.#heads(this.capacity, this.vHeadDim));
-    this.#caller = caller;
-    const bytes = 4 * (keyLength + valueLength);
-    if (!caller.ask((module) => module.can_allocate(bytes))) throw outOfMemory("capacity", bytes);
-    this.#key = allocate(keyLength);
-    try {
-      this.#value = allocate(valueLength);
-    } catch (error) {
-      this.#key.delete();
-      throw error;
-    }
+    this.nKvHeads = nKvHeads;
+    this.headDim = headDim;
+    this.vHeadDim = vHeadDim;
   }
 
-  /** Tokens that it holds of each sequence. */
-  get length(): number {
-    return this.#length;
-  }
-
-  /** Bytes of the keys and values that it holds, as float32. */
-  get bytesUsed(): number {
-    return 4 * this.batch * this.#length * this.nKvHeads * (this.headDim + this.vHeadDim);
+  override get bytesUsed(): number {
+    return 4 * this.batch * this.length * this.nKvHeads * (this.headDim + this.vHeadDim);
   }
 
   /**
@@ -105,113 +86,49 @@ export class KvCache implements Disposable {
    * for them, and `disposed`.
    */
   append(options: AppendOptions): void {
-    this.#checkAlive();
+    this.checkAlive();
     check.record(options);
     const len = check.size("len", check.or(options.len, 1));
-    const room = this.capacity - this.#length;
-    if (len > room) throw new RopewalkError("bad_shape", "len", len, `at most the ${room} rows left of it`);
-    const key = input("f32", "key", options.key, headElements("key", this.#heads(len, this.headDim)));
-    const value = input(
-      "f32",
-      "value",
-      options.value,
-      headElements("value", this.#heads(len, this.vHeadDim)),
-    );
+    this.checkRoom("len", len);
+    const added = (name: "key" | "value", dim: number) =>
+      input("f32", name, options[name], headElements(name, this.#heads(len, dim)));
     const slots = {
-      key,
-      value,
-      cacheKey: changed("f32", "cache", this.#key),
-      cacheValue: changed("f32", "cache", this.#value),
-      writeIndices: counted("i32", this.batch, this.#length, 0),
+      key: added("key", this.headDim),
+      value: added("value", this.vHeadDim),
+      cacheKey: changed("f32", "cache", this.buffer(0)),
+      cacheValue: changed("f32", "cache", this.buffer(1)),
+      writeIndices: counted("i32", this.batch, this.length, 0),
     };
-    const keyRows = asRows(this.#heads(len, this.headDim));
-    const valueRows = asRows(this.#heads(len, this.vHeadDim));
     const { batch, capacity } = this;
-    this.#caller.call(
-      slots,
-      (module, b) =>
-        module.write_cache(
-          b.key,
-          b.writeIndices,
-          batch,
-          keyRows.outer,
-          len,
-          capacity,
-          keyRows.inner,
-          false,
-          b.cacheKey,
-        ) ??
-        module.write_cache(
-          b.value,
-          b.writeIndices,
-          batch,
-          valueRows.outer,
-          len,
-          capacity,
-          valueRows.inner,
-          false,
-          b.cacheValue,
-        ),
-    );
-    this.#length += len;
+    this.caller.call(slots, (module, b) => {
+      const write = (from: wasm.F32Buffer, to: wasm.F32Buffer, dim: number) => {
+        const { outer, inner } = asRows(this.#heads(len, dim));
+        return module.write_cache(from, b.writeIndices, batch, outer, len, capacity, inner, false, to);
+      };
+      return write(b.key, b.cacheKey, this.headDim) ?? write(b.value, b.cacheValue, this.vHeadDim);
+    });
+    this.extend(len);
   }
 
   /** Copies of what it holds. */
   read(): KvCacheContent {
-    this.#checkAlive();
-    return { key: this.#held(this.#key, this.headDim), value: this.#held(this.#value, this.vHeadDim) };
-  }
-
-  /** Forget all but the first `length` tokens. */
-  truncate(length: number): void {
-    this.#checkAlive();
-    this.#length = check.integer("length", length, 0, this.#length, ", the cache's length at most");
-  }
-
-  /** Give the memory back. A second time does nothing. */
-  delete(): void {
-    this.#key.delete();
-    this.#value.delete();
-    this.#isDeleted = true;
-  }
-
-  /** As `delete()`, for `using`. */
-  [Symbol.dispose](): void {
-    this.delete();
-  }
-
-  /** What it is called in messages. */
-  get [Symbol.toStringTag](): string {
-    return this.#isDeleted ? "deleted KvCache" : "KvCache";
+    this.checkAlive();
+    const content = (index: number, dim: number) => {
+      const { outer, inner } = asRows(this.#heads(this.length, dim));
+      return this.held(index, outer, inner);
+    };
+    return { key: content(0, this.headDim), value: content(1, this.vHeadDim) };
   }
 
   /** What attention, called by `caller`, reads. @internal */
   tensors(caller: Caller) {
-    this.#checkAlive();
-    if (caller !== this.#caller)
-      throw new RopewalkError("bad_value", "cache", this, "a cache of this engine");
-    const keys = { ...this.#heads(this.#length, this.headDim), capacity: this.capacity };
-    return { key: this.#key, value: this.#value, keys, vHeadDim: this.vHeadDim };
-  }
-
-  #checkAlive(): void {
-    if (this.#isDeleted) throw new RopewalkError("disposed", "cache", this, "a cache not yet deleted");
+    this.checkOwner(caller);
+    const keys = { ...this.#heads(this.length, this.headDim), capacity: this.capacity };
+    return { key: this.buffer(0), value: this.buffer(1), keys, vHeadDim: this.vHeadDim };
   }
 
   #heads(len: number, headDim: number): Heads {
     return { format: this.format, batch: this.batch, len, nHeads: this.nKvHeads, headDim };
-  }
-
-  #held(buffer: F32Buffer, headDim: number): Float32Array {
-    const { outer, inner } = asRows(this.#heads(this.#length, headDim));
-    const run = this.#length * inner;
-    const out = new Float32Array(this.batch * outer * run);
-    const { view } = buffer;
-    for (let i = 0; i < this.batch * outer; ++i) {
-      const from = i * this.capacity * inner;
-      out.set(view.subarray(from, from + run), i * run);
-    }
-    return out;
   }
 }
 
@@ -300,8 +217,8 @@ export type CacheBytesOptions = (
   seqLen?: number;
   /** Sequences. 1 if not given. */
   batch?: number;
-  /** 4 float32, 2 float16 or bfloat16, 1 float8. */
-  bytesPerElement: 1 | 2 | 4;
+  /** 4 float32, 2 float16 or bfloat16, 1 float8, 0.75 for six bits; from 1/8 to 8. */
+  bytesPerElement: number;
 };
 
 /** What a cache takes. */
@@ -319,8 +236,7 @@ export function cacheBytes(caller: Caller, options: CacheBytesOptions): CacheByt
   const given = options as { [Name in string]?: unknown };
   const kind = check.oneOf("kind", given.kind, ["mha", "gqa", "mqa", "mla"]);
   const size = (name: string, fallback?: number) => check.size(name, check.or(given[name], fallback));
-  const bytesPerElement = check.integer("bytesPerElement", given.bytesPerElement, 1, 4);
-  if (bytesPerElement === 3) throw new RopewalkError("bad_value", "bytesPerElement", 3, "1, 2 or 4");
+  const bytesPerElement = check.within("bytesPerElement", given.bytesPerElement, 1 / 8, 8);
   const latent = kind === "mla";
   const headDim = latent ? 1 : size("headDim");
   const shape = {

@@ -1,3 +1,4 @@
+import * as absorption from "./absorption.js";
 import * as analysis from "./analysis.js";
 import { type AttentionOptions, type AttentionResult, attention } from "./attention.js";
 import {
@@ -14,6 +15,8 @@ import * as check from "./checks.js";
 import * as encodings from "./encodings.js";
 import type * as wasm from "./generated/ropewalk.mjs";
 import * as cache from "./kv_cache.js";
+import { LatentCache, type LatentCacheOptions } from "./latent_cache.js";
+import { type MlaCost, type MlaCostOptions, type MlaOptions, type MlaResult, mla, mlaCost } from "./mla.js";
 import * as normalization from "./normalization.js";
 import * as bias from "./position_bias.js";
 import * as rope from "./rope.js";
@@ -317,9 +320,12 @@ export class Ropewalk {
    */
   kvCache(options: cache.KvCacheOptions): cache.KvCache {
     check.record(options);
-    const buffer = (length: number) =>
-      new Buffer("f32", this.#module, allocate(this.#module, "f32", "capacity", length));
-    return new cache.KvCache(this.#caller, buffer, options);
+    return new cache.KvCache(this.#caller, (length) => this.#room(length), options);
+  }
+
+  /** A buffer of a cache. */
+  #room(length: number): F32Buffer {
+    return new Buffer("f32", this.#module, allocate(this.#module, "f32", "capacity", length));
   }
 
   /**
@@ -365,6 +371,70 @@ export class Ropewalk {
   softmax(options: normalization.SoftmaxOptions): Float32Array;
   softmax(options: normalization.SoftmaxOptions & Partial<Into>): Float32Array | undefined {
     return normalization.softmax(this.#caller, options);
+  }
+
+  // ---- Latent attention ----------------------------------------------------------------------------------------------
+
+  /**
+   * Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434, section 2.1): keys and values of all heads are made from one
+   * latent, which alone is cached, with one rotary key for all heads beside it. The norms cover the latents alone.
+   *
+   * → out [batch, qLen, hiddenSize]; when asked for, weights, scores, and all steps. With a cache the new tokens are put
+   * behind those that it holds, and attend to all of them. On weights drawn with variance 1 / fan-in both forms are within
+   * 2^-18 · (1 + |out|) of the formula.
+   *
+   * @throws `bad_shape`: a cache for another layer, or without room. `bad_value`: the absorbed form on a KvCache; tensors of
+   * a queries' latent without qLoraRank, or qProj beside it.
+   * @category Latent attention
+   */
+  mla<const Options extends MlaOptions>(options: Options): MlaResult<Options> {
+    return mla(this.#caller, options);
+  }
+
+  /**
+   * A cache of latents and rotary keys in the engine's memory, empty to begin with. Throws `out_of_memory`.
+   *
+   * @category Latent attention
+   */
+  latentCache(options: LatentCacheOptions): LatentCache {
+    check.record(options);
+    return new LatentCache(this.#caller, (length) => this.#room(length), options);
+  }
+
+  /**
+   * Count the multiply-adds of `mla()`, and the bytes that it moves, from its shapes alone. Norms, rotation and the softmax
+   * are not counted.
+   *
+   * @throws `bad_value`: heads kept for the absorbed form, or a kvLen below qLen.
+   * @category Latent attention
+   */
+  mlaCost(options: MlaCostOptions): MlaCost {
+    return mlaCost(this.#caller, options);
+  }
+
+  /**
+   * Why RoPE cannot be absorbed (arXiv:2405.04434, section 2.1.3): with RoPE on keys expanded from the latent, the matrix
+   * between query and latent is R(-distance) W_UK, another for each distance. → the single matrix that is nearest to all of
+   * them in least squares, their mean; and how far from each it stays, for queries and latents of independent components.
+   *
+   * @throws `bad_shape`: more pairs in invFreq than headDim / 2. `bad_value`: an invFreq, a firstDistance or a step that is
+   * not a number from -1e100 to 1e100.
+   * @category Latent attention
+   */
+  absorbRotation(options: absorption.AbsorbRotationOptions): absorption.AbsorbedRotation {
+    return absorption.absorbRotation(this.#caller, options);
+  }
+
+  /**
+   * How far approximations are from what they approximate, column by column: the root of the sum of squared differences over
+   * that of the squares; 0 where both are. → [columns]
+   *
+   * @category Latent attention
+   */
+  relativeErrors(options: absorption.RelativeErrorsOptions & Into): void;
+  relativeErrors(options: absorption.RelativeErrorsOptions): Float32Array;
+  relativeErrors(options: absorption.RelativeErrorsOptions & Partial<Into>): Float32Array | undefined {
+    return absorption.relativeErrors(this.#caller, options);
   }
 
   // ---- From tokens to queries and keys, untrained --------------------------------------------------------------------

@@ -1,0 +1,90 @@
+/** Latents of tokens past, from which multi-head latent attention makes keys and values. */
+import type { F32Buffer } from "./buffers.js";
+import { Cache } from "./cache.js";
+import * as check from "./checks.js";
+import { type Caller, changed, counted, type F32Tensor, input } from "./tensors.js";
+
+/** What {@link Ropewalk.latentCache} takes. */
+export interface LatentCacheOptions {
+  /** Sequences. 1 if not given. */
+  batch?: number;
+  /** Most tokens that it can hold of each sequence. */
+  capacity: number;
+  /** Components of the latent. */
+  kvLoraRank: number;
+  /** Components of the rotary key. */
+  qkRopeHeadDim: number;
+}
+
+/** What {@link LatentCache.append} takes. */
+export interface AppendLatentsOptions {
+  /** [batch, len, kvLoraRank + qkRopeHeadDim], of each token the normed latent, behind it the rotated key. */
+  latents: F32Tensor;
+  /** Tokens of each sequence. 1 if not given. */
+  len?: number;
+}
+
+/**
+ * Room in the engine's memory for the latents and the rotary keys of `capacity` tokens, which `mla({ cache })` fills and
+ * reads where they are. JavaScript does not collect that memory. Give it back with `delete()`, or declare the cache with
+ * `using`.
+ *
+ * @category The engine
+ */
+export class LatentCache extends Cache {
+  /** Components of the latent. */
+  readonly kvLoraRank: number;
+  /** Components of the rotary key. */
+  readonly qkRopeHeadDim: number;
+  /** @internal */
+  protected override readonly kind = "LatentCache";
+
+  /** Made by `Ropewalk.latentCache()`. @internal */
+  constructor(caller: Caller, allocate: (length: number) => F32Buffer, options: LatentCacheOptions) {
+    const batch = check.size("batch", check.or(options.batch, 1));
+    const capacity = check.size("capacity", options.capacity);
+    const kvLoraRank = check.size("kvLoraRank", options.kvLoraRank);
+    const qkRopeHeadDim = check.size("qkRopeHeadDim", options.qkRopeHeadDim);
+    check.even("qkRopeHeadDim", qkRopeHeadDim);
+    const room = check.elements("capacity", batch, capacity, kvLoraRank + qkRopeHeadDim);
+    super(caller, allocate, { batch, capacity }, [room]);
+    this.kvLoraRank = kvLoraRank;
+    this.qkRopeHeadDim = qkRopeHeadDim;
+  }
+
+  override get bytesUsed(): number {
+    return 4 * this.batch * this.length * this.#width;
+  }
+
+  /**
+   * Put the latents and rotary keys of `len` more tokens behind those that it holds. Throws `bad_shape` where there is not
+   * room for them, and `disposed`.
+   */
+  append(options: AppendLatentsOptions): void {
+    this.checkAlive();
+    check.record(options);
+    const len = check.size("len", check.or(options.len, 1));
+    this.checkRoom("len", len);
+    const { batch, capacity } = this;
+    const width = this.#width;
+    const slots = {
+      latents: input("f32", "latents", options.latents, check.elements("latents", batch, len, width)),
+      cache: changed("f32", "cache", this.buffer(0)),
+      writeIndices: counted("i32", batch, this.length, 0),
+    };
+    this.caller.call(slots, (module, b) =>
+      module.write_cache(b.latents, b.writeIndices, batch, 1, len, capacity, width, false, b.cache),
+    );
+    this.extend(len);
+  }
+
+  /** A copy of what it holds, [batch, length, kvLoraRank + qkRopeHeadDim]. */
+  read(): Float32Array {
+    this.checkAlive();
+    return this.held(0, 1, this.#width);
+  }
+
+  get #width(): number {
+    return this.kvLoraRank + this.qkRopeHeadDim;
+  }
+}
