@@ -21,6 +21,8 @@ export default defineConfig({
   // Relative addresses: the built page works in any folder of any site.
   base: "./",
   resolve: { alias },
+  // A worker imports the engine, as the page does.
+  worker: { format: "es" },
   build: {
     outDir: fileURLToPath(new URL("build/page", import.meta.url)),
     emptyOutDir: true,
@@ -28,7 +30,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     target: "es2022",
-    rolldownOptions: { input: ["index.html", "model.html"].map(page) },
+    rolldownOptions: { input: ["index.html", "mla.html", "model.html"].map(page) },
   },
   preview: {
     headers: { "Content-Security-Policy": contentSecurityPolicy, "X-Content-Type-Options": "nosniff" },

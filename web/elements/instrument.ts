@@ -2,6 +2,7 @@ import { css, html, LitElement, nothing, type PropertyValues } from "lit";
 import { property, query, state } from "lit/decorators.js";
 import { live } from "lit/directives/live.js";
 import { loadRopewalk, type RopeLayout, RopewalkError } from "ropewalk";
+import { choices } from "./choices.js";
 import { panels } from "./panels.js";
 import { fixed, type SelectEvent, type Selection, tokenLabel } from "./picture.js";
 import { type Encoding, Pipeline, type Results, type Settings } from "./pipeline.js";
@@ -310,24 +311,12 @@ export class RopewalkInstrument extends LitElement {
   /** Native radios for one of this element's settings. */
   #radios<T extends number | string>(
     name: "nHeads" | "headDim" | "layout" | "head" | "farLength",
-    choices: readonly T[],
+    all: readonly T[],
     chosen: T,
     text: (choice: T) => string,
     disabled = false,
   ) {
-    return html`<span class="radios">
-      ${choices.map(
-        (choice) => html`<label>
-          <input
-            type="radio"
-            name=${name}
-            .checked=${live(choice === chosen)}
-            ?disabled=${disabled}
-            @change=${() => this.#set(name, choice)}
-          /><span>${text(choice)}</span>
-        </label>`,
-      )}
-    </span>`;
+    return choices(name, all, chosen, text, (choice) => this.#set(name, choice), disabled);
   }
 
   #set(name: "nHeads" | "headDim" | "layout" | "head" | "farLength", value: number | string): void {

@@ -2,6 +2,7 @@ import { css, html, LitElement, nothing, type PropertyValues } from "lit";
 import { property, query, state } from "lit/decorators.js";
 import { live } from "lit/directives/live.js";
 import { loadRopewalk, type ModelRope } from "ropewalk";
+import { choices } from "./choices.js";
 import { figure } from "./figure.js";
 import { ModelReader, type Reading, type Refusal } from "./model_rope.js";
 import { panels } from "./panels.js";
@@ -184,18 +185,7 @@ export class RopewalkModel extends LitElement {
             ? nothing
             : html`<div class="row" role="radiogroup" aria-label="Layers">
                 <span class="name">Layers of this model rotate differently</span>
-                <span class="radios">
-                  ${layerTypes.map(
-                    (name) => html`<label>
-                      <input
-                        type="radio"
-                        name="layerType"
-                        .checked=${live(name === layerType)}
-                        @change=${() => this.#chooseLayer(name)}
-                      /><span>${name}</span>
-                    </label>`,
-                  )}
-                </span>
+                ${choices("layerType", layerTypes, layerType, String, (name) => this.#chooseLayer(name as string))}
               </div>`
         }
         <p class="verdict">

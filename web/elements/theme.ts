@@ -56,12 +56,16 @@ export const readout = css`
 const chroma = 0.135;
 const angleLightness = { light: 0.7, dark: 0.74 };
 
+/** The colour of an angle in radians at a lightness. */
+export function angleInk(angle: number, lightness: number): string {
+  const degrees = ((angle * 180) / Math.PI + 360) % 360;
+  return `oklch(${lightness} ${chroma} ${degrees.toFixed(1)})`;
+}
+
 /** The colour of an angle in radians, for CSS and SVG. */
 export function angleColor(angle: number): string {
-  const degrees = ((angle * 180) / Math.PI + 360) % 360;
-  const shade = (lightness: number) => `oklch(${lightness} ${chroma} ${degrees.toFixed(1)})`;
   // light-dark() chooses between colours, and between nothing else.
-  return `light-dark(${shade(angleLightness.light)}, ${shade(angleLightness.dark)})`;
+  return `light-dark(${angleInk(angle, angleLightness.light)}, ${angleInk(angle, angleLightness.dark)})`;
 }
 
 /** Whether an element is shown dark, and so what a canvas draws with. */

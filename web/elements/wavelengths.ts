@@ -2,11 +2,11 @@ import { axisBottom, axisLeft } from "d3-axis";
 import { type ScaleLinear, type ScaleLogarithmic, scaleLinear, scaleLog } from "d3-scale";
 import { select as selectNode } from "d3-selection";
 import { css, html, nothing, type PropertyValues, svg } from "lit";
-import { property, query, state } from "lit/decorators.js";
+import { property, query } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
+import { Chart } from "./chart.js";
 import { figure } from "./figure.js";
 import type { Turning } from "./model_rope.js";
-import { Picture } from "./picture.js";
 import { readout, theme } from "./theme.js";
 
 /** Told by a picture when the user looks at a pair, or at none any more. */
@@ -35,7 +35,7 @@ interface Layout {
 }
 
 /** How far each pair is from one turn to the next, as the model has it and by rope_theta alone, against two lengths. */
-export class RopewalkWavelengths extends Picture {
+export class RopewalkWavelengths extends Chart {
   static override styles = [
     theme,
     readout,
@@ -160,13 +160,26 @@ export class RopewalkWavelengths extends Picture {
   /** The pair that is looked at. */
   @property({ attribute: false }) pair: number | undefined;
 
-  /** What the cursor's pair was when it came there: said once, not at every step of a slider. */
-  @state() private said = "";
-
   @query("g.x") private readonly xAxis!: SVGGElement | null;
   @query("g.y") private readonly yAxis!: SVGGElement | null;
 
   #layout: Layout | undefined;
+
+  protected override get current() {
+    return this.pair;
+  }
+
+  protected override get last() {
+    return (this.scaled?.wavelength.length ?? 1) - 1;
+  }
+
+  protected override pointAt(x: number) {
+    return this.#layout && Math.round(this.#layout.x.invert(x));
+  }
+
+  protected override lookAt(pair: number | undefined) {
+    if (pair !== this.pair) this.dispatchEvent(new PairEvent(pair));
+  }
 
   protected override willUpdate(changed: PropertyValues): void {
     const { scaled, unscaled } = this;
@@ -228,12 +241,12 @@ export class RopewalkWavelengths extends Picture {
         role="group"
         tabindex="0"
         aria-label="Positions for one turn, pair by pair: arrow keys go from one to the next"
-        @keydown=${this.#onKey}
-        @focus=${() => this.pair === undefined && this.#goTo(0, true)}
-        @blur=${() => this.#goTo(undefined)}
-        @pointermove=${this.#onPoint}
-        @pointerdown=${this.#onPoint}
-        @pointerleave=${this.#onLeave}
+        @keydown=${this.onKey}
+        @focus=${this.onFocus}
+        @blur=${this.onBlur}
+        @pointermove=${this.onPoint}
+        @pointerdown=${this.onPoint}
+        @pointerleave=${this.onLeave}
       >
         <svg width=${layout.width} height=${layout.height} aria-hidden="true">
           ${this.#renderLengths(layout)}
@@ -247,7 +260,7 @@ export class RopewalkWavelengths extends Picture {
         </svg>
       </div>
       <p class="readout ${pair === undefined ? "quiet" : ""}">
-        ${pair === undefined ? "Point at a pair, or walk along them with the arrow keys." : this.#sentence(pair)}
+        ${pair === undefined ? "Point at a pair, or walk along them with the arrow keys." : this.sentence(pair)}
       </p>
       <div class="visually-hidden" role="status" aria-live="polite">${this.said}</div>
       ${guard([this.settled], () => this.#renderTable())}
@@ -338,7 +351,7 @@ export class RopewalkWavelengths extends Picture {
       .call((g) => g.select(".domain").remove());
   }
 
-  #sentence(pair: number): string {
+  protected override sentence(pair: number): string {
     const { scaled, unscaled, length } = this;
     const now = scaled?.wavelength[pair];
     const before = unscaled?.wavelength[pair];
@@ -379,44 +392,6 @@ export class RopewalkWavelengths extends Picture {
       </table>
     </div>`;
   }
-
-  #goTo(pair: number | undefined, says = false): void {
-    if (pair !== this.pair) this.dispatchEvent(new PairEvent(pair));
-    this.said = says && pair !== undefined ? this.#sentence(pair) : "";
-  }
-
-  readonly #onKey = (event: KeyboardEvent): void => {
-    const last = (this.scaled?.wavelength.length ?? 1) - 1;
-    const at = this.pair ?? 0;
-    const steps: Record<string, number> = {
-      ArrowLeft: at - 1,
-      ArrowDown: at - 1,
-      ArrowRight: at + 1,
-      ArrowUp: at + 1,
-      PageDown: at - 8,
-      PageUp: at + 8,
-      Home: 0,
-      End: last,
-    };
-    const to = steps[event.key];
-    if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    this.#goTo(Math.max(0, Math.min(last, to)), true);
-  };
-
-  readonly #onPoint = (event: PointerEvent): void => {
-    const layout = this.#layout;
-    if (layout === undefined) return;
-    const { left } = (event.currentTarget as Element).getBoundingClientRect();
-    const pair = Math.round(layout.x.invert(event.clientX - left));
-    if (pair >= 0 && pair < (this.scaled?.wavelength.length ?? 0)) this.#goTo(pair);
-  };
-
-  readonly #onLeave = (event: PointerEvent): void => {
-    // A finger that is lifted leaves too; what it has pointed at stays, as does what the keyboard is at.
-    if (event.pointerType === "touch" || this.shadowRoot?.activeElement != null) return;
-    this.#goTo(undefined);
-  };
 }
 
 /** A power of ten, for an axis. */

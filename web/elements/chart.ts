@@ -1,0 +1,62 @@
+import { state } from "lit/decorators.js";
+import { Picture } from "./picture.js";
+
+/** A picture along whose points one may walk, by pointer or by arrow keys, and read what each is. */
+export abstract class Chart extends Picture {
+  /** What the cursor is at, for who cannot see it: said when a key brings it there, not at every step of a slider. */
+  @state() protected said = "";
+
+  /** The point that is looked at. */
+  protected abstract readonly current: number | undefined;
+  /** The last one; the first is 0. */
+  protected abstract readonly last: number;
+  /** Points that Page Up and Page Down pass. */
+  protected readonly page: number = 8;
+
+  /** The point nearest to a place, in CSS pixels from the chart's left; undefined where there is none. */
+  protected abstract pointAt(x: number): number | undefined;
+  protected abstract lookAt(point: number | undefined): void;
+  /** What there is to read of a point. */
+  protected abstract sentence(point: number): string;
+
+  #goTo(point: number | undefined, says = false): void {
+    this.lookAt(point);
+    this.said = says && point !== undefined ? this.sentence(point) : "";
+  }
+
+  protected readonly onFocus = (): void => {
+    if (this.current === undefined) this.#goTo(0, true);
+  };
+
+  protected readonly onBlur = (): void => this.#goTo(undefined);
+
+  protected readonly onKey = (event: KeyboardEvent): void => {
+    const at = this.current ?? 0;
+    const steps: Record<string, number> = {
+      ArrowLeft: at - 1,
+      ArrowDown: at - 1,
+      ArrowRight: at + 1,
+      ArrowUp: at + 1,
+      PageDown: at - this.page,
+      PageUp: at + this.page,
+      Home: 0,
+      End: this.last,
+    };
+    const to = steps[event.key];
+    if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    this.#goTo(Math.max(0, Math.min(this.last, to)), true);
+  };
+
+  protected readonly onPoint = (event: PointerEvent): void => {
+    const { left } = (event.currentTarget as Element).getBoundingClientRect();
+    const point = this.pointAt(event.clientX - left);
+    if (point !== undefined && point >= 0 && point <= this.last) this.#goTo(point);
+  };
+
+  protected readonly onLeave = (event: PointerEvent): void => {
+    // A finger that is lifted leaves too; what it has pointed at stays, as does what the keyboard is at.
+    if (event.pointerType === "touch" || this.shadowRoot?.activeElement != null) return;
+    this.#goTo(undefined);
+  };
+}
