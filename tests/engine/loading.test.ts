@@ -28,7 +28,7 @@ async function answerOf(name: string, source: string): Promise<Record<string, un
 }
 
 describe("the package", () => {
-  test("has its entry for Node, its module and nothing else to import", async () => {
+  test("has its entries for Node, its module and nothing else to import", async () => {
     const answer = await answerOf(
       "exports.mjs",
       `const tried = async (name) => import(name).then(() => "imported", (error) => error.code);
@@ -36,6 +36,9 @@ describe("the package", () => {
          entry: import.meta.resolve("ropewalk"),
          wasm: import.meta.resolve("ropewalk/ropewalk.wasm"),
          names: Object.keys(await import("ropewalk")).sort(),
+         reader: import.meta.resolve("ropewalk/safetensors"),
+         readerNames: Object.keys(await import("ropewalk/safetensors")).sort(),
+         oneError: (await import("ropewalk")).RopewalkError === (await import("ropewalk/safetensors")).RopewalkError,
          inside: [await tried("ropewalk/dist/engine/load.js"), await tried("ropewalk/load.js")],
        }));`,
     );
@@ -43,6 +46,9 @@ describe("the package", () => {
       entry: pathToFileURL(join(project, "dist/engine/node.js")).href,
       wasm: pathToFileURL(wasmFile).href,
       names: ["RopewalkError", "loadRopewalk"],
+      reader: pathToFileURL(join(project, "dist/engine/safetensors_node.js")).href,
+      readerNames: ["RopewalkError", "openSafetensors", "readAttention"],
+      oneError: true,
       inside: ["ERR_PACKAGE_PATH_NOT_EXPORTED", "ERR_PACKAGE_PATH_NOT_EXPORTED"],
     });
   });

@@ -7,6 +7,7 @@
  * - `disposed`: a buffer after its `delete()`.
  * - `out_of_memory`: memory that could not be had.
  * - `load_failed`: the WebAssembly module could not be fetched, compiled or started.
+ * - `bad_file`: a file that cannot be read, or that is not what it says it is.
  */
 export type RopewalkErrorCode =
   | "bad_type"
@@ -14,7 +15,8 @@ export type RopewalkErrorCode =
   | "bad_value"
   | "disposed"
   | "out_of_memory"
-  | "load_failed";
+  | "load_failed"
+  | "bad_file";
 
 /**
  * The only kind of error that the engine throws. Nothing has been written when it is thrown; the next call works.
@@ -46,7 +48,11 @@ function describe(value: unknown): string {
   if (typeof value === "bigint") return `${value}n`;
   if (typeof value === "function") return "a function";
   if (typeof value !== "object" || value === null) return String(value);
-  if (Array.isArray(value) && value.length <= 8) return `[${value.map(describe).join(", ")}]`;
+  if (Array.isArray(value) && value.length <= 8) {
+    // Lists in it are not opened: there is no end to how deep they may be.
+    const parts = value.map((part) => (Array.isArray(part) ? `Array of ${part.length}` : describe(part)));
+    return `[${parts.join(", ")}]`;
+  }
   const name = Object.prototype.toString.call(value).slice(8, -1);
   return "length" in value ? `${name} of ${value.length}` : name;
 }

@@ -215,8 +215,8 @@ export function mla<Options extends MlaOptions>(caller: Caller, options: Options
     ...scratch("f32", check.elements(name, ...extents)),
     written: steps,
   });
-  const rows = () => check.elements("weights", batch, nHeads, qLen, kvLen);
-  const weights = requested("f32", "weights", options.weights, rows);
+  const rows = (name: string) => () => check.elements(name, batch, nHeads, qLen, kvLen);
+  const weights = requested("f32", "weights", options.weights, rows("weights"));
   const room = caller.ask((module) => module.attention_scratch_size(kvLen));
   // One head's room at a time, unless all is wanted.
   const expanded = steps ? [batch, kvLen, nHeads] : [kvLen];
@@ -252,7 +252,7 @@ export function mla<Options extends MlaOptions>(caller: Caller, options: Options
     heads: step("heads", tokens, nHeads, vDim),
     out: output("f32", "out", options.out, check.elements("out", tokens, hidden)),
     weights,
-    scores: requested("f32", "scores", options.scores, rows),
+    scores: requested("f32", "scores", options.scores, rows("scores")),
     scratch: weights === undefined ? scratch("f32", check.elements("scratch", room)) : undefined,
   };
   const results = caller.call(slots, (module, b) =>
