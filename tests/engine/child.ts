@@ -20,10 +20,12 @@ export interface Ended {
 }
 
 /** Run a program, from the project's root. */
-export function runNode(...parameters: string[]): Promise<Ended> {
+export const runNode = (...parameters: string[]): Promise<Ended> => runIn(project, ...parameters);
+
+function runIn(cwd: string, ...parameters: string[]): Promise<Ended> {
   return new Promise((done) => {
     const options = {
-      cwd: project,
+      cwd,
       timeout: 60_000,
       env: { ...process.env, NODE_OPTIONS: "", NO_COLOR: "1" },
     };
@@ -33,9 +35,9 @@ export function runNode(...parameters: string[]): Promise<Ended> {
   });
 }
 
-/** Run a module's source. */
+/** Run a module's source, in `folder`. */
 export function runModule(folder: string, name: string, source: string): Promise<Ended> {
   const file = join(folder, name);
   writeFileSync(file, source);
-  return runNode(file);
+  return runIn(folder, file);
 }

@@ -1,11 +1,31 @@
 // The README's programs run as they stand, and print what their comments say.
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { project, runModule, scratchFolder } from "./child.ts";
+import { counting, index, safetensors } from "./safetensors_file.ts";
 
 const { folder, remove } = scratchFolder("readme");
 afterAll(remove);
+
+/** The small checkpoint that a program opens: a layer of latent attention, 4 heads of 16 + 8 and 16, a latent of 16. */
+const attention = "model.layers.0.self_attn";
+const checkpoint = Object.fromEntries(
+  Object.entries({
+    q_proj: [96, 32],
+    kv_a_proj_with_mqa: [24, 32],
+    kv_a_layernorm: [16],
+    kv_b_proj: [128, 16],
+    o_proj: [32, 64],
+  }).map(([name, shape]) => [`${attention}.${name}.weight`, counting(shape)]),
+);
+writeFileSync(join(folder, "model-00001-of-00001.safetensors"), safetensors(checkpoint));
+writeFileSync(
+  join(folder, "model.safetensors.index.json"),
+  index(
+    Object.fromEntries(Object.keys(checkpoint).map((name) => [name, "model-00001-of-00001.safetensors"])),
+  ),
+);
 
 const readme = join(project, "README.md");
 const text = existsSync(readme) ? readFileSync(readme, "utf8") : "";
