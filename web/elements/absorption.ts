@@ -6,7 +6,7 @@ import { css, html, nothing, type PropertyValues, svg } from "lit";
 import { property, query, state } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
 import type { AbsorptionResults } from "./absorption_pipeline.js";
-import { Chart } from "./chart.js";
+import { Chart, chart } from "./chart.js";
 import { fixed } from "./picture.js";
 import { readout, theme } from "./theme.js";
 
@@ -27,36 +27,13 @@ interface Layout {
 export class RopewalkAbsorption extends Chart {
   static override styles = [
     theme,
+    chart,
     readout,
     css`
-      :host {
-        display: block;
-      }
-
       h3 {
         margin: 14px 0 0;
         color: var(--soft);
         font: 500 13px / 1.4 var(--label);
-      }
-
-      .chart {
-        border-radius: 6px;
-        cursor: crosshair;
-        touch-action: pan-y;
-      }
-
-      svg {
-        display: block;
-        overflow: visible;
-      }
-
-      text {
-        fill: var(--soft);
-        font: 12px var(--label);
-      }
-
-      .tick line {
-        stroke: var(--line);
       }
 
       .fitted {
@@ -76,23 +53,6 @@ export class RopewalkAbsorption extends Chart {
 
       .decoupled {
         stroke: var(--soft);
-      }
-
-      .halo {
-        stroke: var(--panel);
-        stroke-width: 4;
-        stroke-linejoin: round;
-        paint-order: stroke;
-      }
-
-      .strong {
-        fill: var(--ink);
-        font-weight: 600;
-      }
-
-      .cursor {
-        stroke: var(--ink);
-        stroke-width: 1;
       }
     `,
   ];

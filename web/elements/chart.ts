@@ -1,5 +1,45 @@
+import { css } from "lit";
 import { state } from "lit/decorators.js";
 import { Picture } from "./picture.js";
+
+/** Axes, labels and the cursor of every chart. */
+export const chart = css`
+  :host {
+    display: block;
+  }
+
+  .chart {
+    border-radius: 6px;
+    cursor: crosshair;
+    touch-action: pan-y;
+  }
+
+  .chart svg {
+    display: block;
+    overflow: visible;
+  }
+
+  text {
+    fill: var(--soft);
+    font: 12px var(--label);
+  }
+
+  .tick line {
+    stroke: var(--line);
+  }
+
+  .halo {
+    stroke: var(--panel);
+    stroke-width: 3;
+    stroke-linejoin: round;
+    paint-order: stroke;
+  }
+
+  .cursor {
+    stroke: var(--ink);
+    stroke-width: 1;
+  }
+`;
 
 /** A picture along whose points one may walk, by pointer or by arrow keys, and read what each is. */
 export abstract class Chart extends Picture {

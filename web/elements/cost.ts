@@ -5,7 +5,7 @@ import { line } from "d3-shape";
 import { css, html, nothing, svg } from "lit";
 import { property, query, state } from "lit/decorators.js";
 import { bytesText } from "./cache_bars.js";
-import { Chart } from "./chart.js";
+import { Chart, chart } from "./chart.js";
 import { lengths, type Measurement, type Phase, type Way, ways } from "./cost_pipeline.js";
 import { readout, theme } from "./theme.js";
 
@@ -14,7 +14,7 @@ export type Quantity = "multiplyAdds" | "bytes" | "milliseconds";
 /** One curve: a number for each of `lengths`, as far as there is one. */
 export type Curves = Record<Way, readonly (number | undefined)[]>;
 
-const margin = { top: 16, right: 14, bottom: 38, left: 62 };
+const margin = { top: 16, right: 22, bottom: 38, left: 62 };
 const narrow = 480;
 const dashes: Record<Way, string> = { kept: "2 3", expanded: "7 4", absorbed: "" };
 
@@ -41,12 +41,9 @@ interface Layout {
 export class RopewalkCost extends Chart {
   static override styles = [
     theme,
+    chart,
     readout,
     css`
-      :host {
-        display: block;
-      }
-
       .legend {
         display: flex;
         flex-wrap: wrap;
@@ -68,26 +65,6 @@ export class RopewalkCost extends Chart {
         height: 10px;
       }
 
-      .chart {
-        border-radius: 6px;
-        cursor: crosshair;
-        touch-action: pan-y;
-      }
-
-      svg {
-        display: block;
-        overflow: visible;
-      }
-
-      text {
-        fill: var(--soft);
-        font: 12px var(--label);
-      }
-
-      .tick line {
-        stroke: var(--line);
-      }
-
       .curve {
         fill: none;
         stroke: var(--ink);
@@ -96,11 +73,6 @@ export class RopewalkCost extends Chart {
 
       circle {
         fill: var(--ink);
-      }
-
-      .cursor {
-        stroke: var(--soft);
-        stroke-width: 1;
       }
 
       .readout {

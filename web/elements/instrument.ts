@@ -437,35 +437,8 @@ export class RopewalkInstrument extends LitElement {
         opacity: 0.6;
       }
 
-      .row {
-        display: flex;
-        flex-wrap: wrap;
-        align-items: center;
-        gap: 8px 12px;
-      }
-
       .far {
         margin-top: 10px;
-      }
-
-      .radios span {
-        display: block;
-        min-width: 32px;
-        padding: 6px 10px;
-        text-align: center;
-      }
-
-      .radios input:disabled + span {
-        opacity: 0.5;
-        cursor: default;
-      }
-
-      .move {
-        display: grid;
-        grid-template-columns: 1fr auto;
-        align-items: end;
-        gap: 4px 16px;
-        margin: 4px 0 16px;
       }
 
       .offset {

@@ -21,7 +21,7 @@ import {
   ways,
 } from "./cost_pipeline.js";
 import { LatentPipeline, type LatentResults, latentDims } from "./latent_pipeline.js";
-import { panels } from "./panels.js";
+import { panels, readout } from "./panels.js";
 import { tokenLabel } from "./picture.js";
 import { theme } from "./theme.js";
 import { tokenize } from "./tokens.js";
@@ -552,46 +552,11 @@ export class RopewalkLatent extends LitElement {
         font-size: 15px;
       }
 
-      .move {
-        display: grid;
-        grid-template-columns: 1fr auto;
-        align-items: end;
-        gap: 4px 16px;
-        margin: 4px 0 14px;
-      }
-
-      .move output {
-        min-width: 9ch;
-        line-height: 1;
-        text-align: right;
-        font-size: 24px;
-        font-weight: 500;
-      }
-
       .fields {
         display: flex;
         flex-wrap: wrap;
         gap: 10px 24px;
         margin: 0 0 18px;
-      }
-
-      .row {
-        display: flex;
-        flex-wrap: wrap;
-        align-items: center;
-        gap: 6px 10px;
-      }
-
-      .radios span {
-        display: block;
-        min-width: 32px;
-        padding: 6px 10px;
-        text-align: center;
-      }
-
-      .radios input:disabled + span {
-        opacity: 0.5;
-        cursor: default;
       }
 
       .readouts {
@@ -614,34 +579,17 @@ export class RopewalkLatent extends LitElement {
         max-width: 270px;
       }
 
-      dt {
-        color: var(--soft);
-      }
-
-      dd {
-        margin: 2px 0 0;
-      }
-
-      dd.value {
-        font-size: 24px;
-        font-weight: 500;
-        white-space: nowrap;
-      }
-
-      dd.note {
-        color: var(--soft);
-      }
-
       h3 {
         margin: 0 0 4px;
         font: 600 13px / 1.4 var(--label);
       }
 
+      dd.value {
+        white-space: nowrap;
+      }
+
       .words {
-        max-width: 40em;
         margin: 0 0 14px;
-        color: var(--soft);
-        font: 17px / 1.5 var(--prose);
       }
 
       .words:last-child {
@@ -708,12 +656,4 @@ export class RopewalkLatent extends LitElement {
       }
     `,
   ];
-}
-
-function readout(id: string, name: string, value: string, note: unknown) {
-  return html`<div>
-    <dt>${name}</dt>
-    <dd class="value" id=${id}>${value}</dd>
-    <dd class="note">${note}</dd>
-  </div>`;
 }

@@ -5,7 +5,7 @@ import { loadRopewalk, type ModelRope } from "ropewalk";
 import { choices } from "./choices.js";
 import { figure } from "./figure.js";
 import { ModelReader, type Reading, type Refusal } from "./model_rope.js";
-import { panels } from "./panels.js";
+import { panels, readout } from "./panels.js";
 import { theme } from "./theme.js";
 import type { PairEvent } from "./wavelengths.js";
 
@@ -390,23 +390,11 @@ export class RopewalkModel extends LitElement {
       }
 
       .words {
-        max-width: 40em;
         margin: 10px 0 0;
-        color: var(--soft);
-        font: 17px / 1.5 var(--prose);
       }
 
       .row {
-        display: flex;
-        flex-wrap: wrap;
-        align-items: center;
-        gap: 8px 12px;
         margin-bottom: 16px;
-      }
-
-      .radios span {
-        display: block;
-        padding: 6px 10px;
       }
 
       .readouts {
@@ -429,37 +417,8 @@ export class RopewalkModel extends LitElement {
         min-width: 0;
       }
 
-      dt {
-        color: var(--soft);
-      }
-
-      dd {
-        margin: 2px 0 0;
-      }
-
-      dd.value {
-        font-size: 24px;
-        font-weight: 500;
-      }
-
-      dd.note {
-        color: var(--soft);
-      }
-
       .move {
-        display: grid;
-        grid-template-columns: 1fr auto;
-        align-items: end;
-        gap: 4px 16px;
-        margin: 4px 0 0;
-      }
-
-      .length {
-        min-width: 9ch;
-        line-height: 1;
-        text-align: right;
-        font-size: 24px;
-        font-weight: 500;
+        margin-bottom: 0;
       }
 
       #change {
@@ -583,14 +542,6 @@ const typeWords: Record<ModelRope["ropeType"], TypeWords> = {
       "is Gemma 4’s: exponents over the whole head, so that the pairs that do turn are fast; the slowest do not turn at all.",
   },
 };
-
-function readout(id: string, name: string, value: string, note: string) {
-  return html`<div>
-    <dt>${name}</dt>
-    <dd class="value" id=${id}>${value}</dd>
-    <dd class="note">${note}</dd>
-  </div>`;
-}
 
 function textOf({ config }: Example): string {
   return JSON.stringify(config, null, 2);

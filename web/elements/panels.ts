@@ -1,4 +1,4 @@
-import { css } from "lit";
+import { css, html } from "lit";
 
 /** Panels one above the other, with headings, buttons, choices and sliders: what the large elements are made of. */
 export const panels = css`
@@ -91,4 +91,72 @@ export const panels = css`
     border-radius: 8px;
     accent-color: var(--ink);
   }
+
+  .row {
+    display: flex;
+    flex-wrap: wrap;
+    align-items: center;
+    gap: 8px 12px;
+  }
+
+  .radios span {
+    display: block;
+    min-width: 32px;
+    padding: 6px 10px;
+    text-align: center;
+  }
+
+  .radios input:disabled + span {
+    opacity: 0.5;
+    cursor: default;
+  }
+
+  .words {
+    max-width: 40em;
+    color: var(--soft);
+    font: 17px / 1.5 var(--prose);
+  }
+
+  .move {
+    display: grid;
+    grid-template-columns: 1fr auto;
+    align-items: end;
+    gap: 4px 16px;
+    margin: 4px 0 16px;
+  }
+
+  .move output {
+    min-width: 9ch;
+    line-height: 1;
+    text-align: right;
+    font-size: 24px;
+    font-weight: 500;
+  }
+
+  dt {
+    color: var(--soft);
+    overflow-wrap: anywhere;
+  }
+
+  dd {
+    margin: 2px 0 0;
+  }
+
+  dd.value {
+    font-size: 24px;
+    font-weight: 500;
+  }
+
+  dd.note {
+    color: var(--soft);
+  }
 `;
+
+/** A number set large, with what it is above, and what there is to say of it below. */
+export function readout(id: string, name: string, value: string, note: unknown) {
+  return html`<div>
+    <dt>${name}</dt>
+    <dd class="value" id=${id}>${value}</dd>
+    <dd class="note">${note}</dd>
+  </div>`;
+}

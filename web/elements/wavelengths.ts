@@ -4,7 +4,7 @@ import { select as selectNode } from "d3-selection";
 import { css, html, nothing, type PropertyValues, svg } from "lit";
 import { property, query } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
-import { Chart } from "./chart.js";
+import { Chart, chart } from "./chart.js";
 import { figure } from "./figure.js";
 import type { Turning } from "./model_rope.js";
 import { readout, theme } from "./theme.js";
@@ -38,12 +38,9 @@ interface Layout {
 export class RopewalkWavelengths extends Chart {
   static override styles = [
     theme,
+    chart,
     readout,
     css`
-      :host {
-        display: block;
-      }
-
       .legend {
         display: flex;
         flex-wrap: wrap;
@@ -65,26 +62,6 @@ export class RopewalkWavelengths extends Chart {
         height: 12px;
       }
 
-      .chart {
-        border-radius: 6px;
-        cursor: crosshair;
-        touch-action: pan-y;
-      }
-
-      .chart > svg {
-        display: block;
-        overflow: visible;
-      }
-
-      text {
-        fill: var(--soft);
-        font: 12px var(--label);
-      }
-
-      .tick line {
-        stroke: var(--line);
-      }
-
       .x .tick line {
         stroke: var(--soft);
       }
@@ -102,13 +79,6 @@ export class RopewalkWavelengths extends Chart {
       .trained {
         stroke: var(--soft);
         stroke-dasharray: 5 4;
-      }
-
-      .halo {
-        stroke: var(--panel);
-        stroke-width: 3;
-        stroke-linejoin: round;
-        paint-order: stroke;
       }
 
       text.now {
@@ -134,11 +104,6 @@ export class RopewalkWavelengths extends Chart {
       .still {
         stroke: var(--ink);
         stroke-width: 1.5;
-      }
-
-      .cursor {
-        stroke: var(--ink);
-        stroke-width: 1;
       }
 
       .ring {
