@@ -1,4 +1,4 @@
-// The README's tables of encodings and scalings: each row's call is run as it stands there, and its result held to the
+// The README's tables of encodings, scalings and latent attention: each row's call is run as it stands there, and its result held to the
 // reference.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -48,6 +48,17 @@ const given = {
   grid: Int32Array.from({ length: 10 }, (_, i) => 9 * i),
   slopes: engine.alibiSlopes({ nHeads }),
   table: wave(64, 4),
+  layer: {
+    ...{ hiddenSize: 6, nHeads: 2, kvLoraRank: 5, qkNopeHeadDim: 3, qkRopeHeadDim: 4, vHeadDim: 2 },
+    qProj: wave(84, 5),
+    kvAProj: wave(54, 6),
+    kvALayernorm: wave(5, 7),
+    kvBProj: wave(50, 8),
+    oProj: wave(24, 9),
+  },
+  hidden: wave(30, 10),
+  keyUp: wave(40, 11),
+  kvLoraRank: 5,
   ...{ qLen, seqLen, nHeads, headDim, dim, positionIds, invFreq, cos, sin },
 };
 
@@ -71,6 +82,8 @@ const defaults: Record<string, Options> = {
     softcap: 0,
     scoreStage: "masked",
   },
+  mla: { batch: 1, len: qLen, causal: false, softmaxScale: 1 / Math.sqrt(7), epsilon: 1e-6 },
+  absorbRotation: { firstDistance: 0, step: 1 },
   sinusoidalEncoding: { base: 10_000 },
   applyRope: { format: "bshd", batch: 1, rotaryDim: headDim, positionIds: [0, 1, 2, 3, 4] },
   buildMropeCache: { interleaved: false, attentionFactor: 1 },
@@ -125,6 +138,7 @@ for (const [heading, expected] of [
       "M-RoPE, interleaved, 2-D axial, xPos, ALiBi, T5",
   ],
   ["`rope_type`", "default, linear, ntk, dynamic, yarn, longrope, llama3, proportional"],
+  ["latent attention", "naive, absorbed, rotated, then absorbed"],
 ] as const) {
   describe(`the README's table of each ${heading}`, () => {
     test("has all rows", () => {
