@@ -16,7 +16,8 @@ Point mean_point(double frequency, std::uint32_t n) noexcept {
   const double half = frequency / 2;
   const double sine = unit_point(half).sin;
   if (sine == 0) return {1, 0};
-  const double length = unit_point(exact_product(n, half)).sin / (n * sine);
+  // Of more turns than a double can tell apart the quotient is any number; a mean is never longer than 1.
+  const double length = std::clamp(unit_point(exact_product(n, half)).sin / (n * sine), -1.0, 1.0);
   const Point middle = unit_point(exact_product(n - 1.0, half));
   return {length * middle.cos, length * middle.sin};
 }

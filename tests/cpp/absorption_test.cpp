@@ -116,6 +116,11 @@ TEST_CASE("absorb_rotation is right where the closed form is hardest", "[absorpt
   REQUIRE(std::abs(mean_cosine(6.283185307179586, 1000) - 1) < 1e-6);
   REQUIRE(std::abs(mean_cosine(3.141592653589793, 1000)) < 1e-6);
   REQUIRE(std::abs(mean_cosine(1, 4'000'000'000u)) < 1e-8);
+  // More turns than a double can tell apart, where the closed form would be 429 and 5,689.
+  for (const double frequency : {190698953473997.06, 14907700202750830.0, 1e60, 1e100}) {
+    CAPTURE(frequency);
+    REQUIRE(std::abs(mean_cosine(frequency, 3)) <= 1);
+  }
   // One distance, 0: the matrix itself.
   REQUIRE(absorbed({3, 4}, 2, {0.7}, RopeLayout::half, 1, 0, 1, 3).matrix == std::vector<float>{3, 4});
   // Half a turn from the only distance that was fitted: as far off as twice the matrix' size.

@@ -121,7 +121,7 @@ struct Call {
         out(tokens() * shape.hidden_size),
         weights(with_weights ? square() : 0),
         scores(with_weights ? square() : 0),
-        scratch(with_weights ? 0 : attention_scratch_size(of.kv_len)) {}
+        scratch(with_weights ? 0 : static_cast<std::size_t>(attention_scratch_size(of.kv_len))) {}
 
   bool is_naive() const { return options.form == MlaForm::naive; }
   std::size_t tokens() const { return extents.batch * extents.q_len; }

@@ -26,7 +26,8 @@ namespace ropewalk {
 /// Errors       bad_shape: sizes that disagree. bad_value: inv_freq, context_len, first_distance, step. The outputs are
 ///              untouched.
 /// Memory       none allocated; the outputs overlap nothing.
-/// Accuracy     in double, rounded once: 2^-23 * |pair of W_UK| and 2^-22.
+/// Accuracy     in double, rounded once: 2^-23 * |pair of W_UK| and 2^-22, while |inv_freq| times context_len and the
+///              distances is at most 2^45 radians. Farther out turns are lost, and absorbed is no longer than key_up.
 [[nodiscard]] Status absorb_rotation(TensorView<const float, 2> key_up, TensorView<const double, 1> inv_freq,
                                      RopeLayout layout, std::uint32_t context_len, double first_distance,
                                      double step, TensorView<float, 2> absorbed,
