@@ -22,6 +22,7 @@ const LIMITS = ["-max_len=256", "-timeout=20", "-print_funcs=0"];
 const BRIEF_RUNS = 20_000;
 const BRIEF_RUNS_OF = {
   attention: 6000,
+  mla: 6000,
 };
 
 const SOURCE = /^(.*)_fuzz\.cpp$/;
