@@ -1,8 +1,10 @@
 // Every function of the engine with good calls and what each of their arguments is: for what has to hold of them all.
 import type {
+  AbsorbRotationOptions,
   AddEncodingOptions,
   AlibiBiasOptions,
   AlibiSlopesOptions,
+  AppendLatentsOptions,
   AppendOptions,
   ApplyRopeOptions,
   AttentionOptions,
@@ -12,11 +14,15 @@ import type {
   EncodingOptions,
   F32Tensor,
   KvCacheOptions,
+  LatentCacheOptions,
   LinearOptions,
+  MlaCostOptions,
+  MlaOptions,
   MropeCacheOptions,
   NeighbourDistancesOptions,
   PairPolarOptions,
   PairScoresOptions,
+  RelativeErrorsOptions,
   RmsNormOptions,
   RopeAnglesOptions,
   RopeCacheOptions,
@@ -48,11 +54,13 @@ export type NumberKind =
   | "size"
   /** an even size */
   | "evenSize"
+  /** the same, where 1 is one that is odd */
+  | "evenExtent"
   | "int32"
   | "uint32"
   /** -1 to 2^31 - 1 */
   | "windowSize"
-  /** 1, 2 or 4 */
+  /** 1/8 to 8 */
   | "elementBytes"
   | "finite"
   /** finite as a float32 */
@@ -73,6 +81,8 @@ export const choices = {
   side: ["query", "key"],
   scoreStage: ["raw", "softcapped", "masked"],
   cacheKind: ["mha", "gqa", "mqa", "mla"],
+  form: ["naive", "absorbed"],
+  kept: ["latent", "heads"],
 } as const;
 
 export type ChoiceKind = keyof typeof choices;
@@ -86,7 +96,7 @@ export type ArgumentKind =
   | "extents"
   /** Three pairs' counts. */
   | "sections"
-  /** A KvCache. */
+  /** A KvCache, or a LatentCache where one may be. */
   | "cache"
   /** A model's configuration. */
   | "config";
@@ -767,6 +777,266 @@ const caches = (engine: Ropewalk): Call[] => {
   ];
 };
 
+// ---- Latent attention --------------------------------------------------------------------------------------------------
+
+type OfQueriesLatent = "qLoraRank" | "qAProj" | "qALayernorm" | "qBProj";
+type Mla = Omit<MlaOptions, "out" | "weights" | "scores">;
+type MlaOfHidden = Omit<Mla, OfQueriesLatent | "cache">;
+type MlaOfLatent = Omit<Mla, "qProj" | "cache">;
+
+const latentShape = {
+  hiddenSize: 6,
+  nHeads: 2,
+  kvLoraRank: 4,
+  qkNopeHeadDim: 3,
+  qkRopeHeadDim: 2,
+  vHeadDim: 5,
+} as const;
+const latentShapeKinds = {
+  hiddenSize: "size",
+  nHeads: "size",
+  kvLoraRank: "size",
+  qkNopeHeadDim: "size",
+  qkRopeHeadDim: "evenExtent",
+  vHeadDim: "size",
+} as const;
+/** What every call of latent attention takes, of two sequences of three tokens. */
+const latentLayer = {
+  ...latentShape,
+  x: noise(36),
+  batch: 2,
+  qLen: 3,
+  kvAProj: noise(36, 3),
+  kvALayernorm: noise(4, 4),
+  kvBProj: noise(64, 5),
+  oProj: noise(60, 6),
+  cos: noise(6, 7),
+  sin: noise(6, 8),
+};
+const fromHidden = { ...latentLayer, qProj: noise(60, 2) };
+const fromLatent = {
+  ...latentLayer,
+  qLoraRank: 3,
+  qAProj: noise(18, 9),
+  qALayernorm: noise(3, 10),
+  qBProj: noise(30, 11),
+};
+const attending = { causal: true, softmaxScale: 0.7, epsilon: 0.01, steps: false } as const;
+const latentKinds = {
+  ...latentShapeKinds,
+  x: "f32",
+  batch: "size",
+  qLen: "size",
+  kvAProj: "f32",
+  kvALayernorm: "f32",
+  kvBProj: "f32",
+  oProj: "f32",
+  cos: "f32",
+  sin: "f32",
+  form: "form",
+  causal: "boolean",
+  softmaxScale: "finiteF32",
+  epsilon: "notNegative",
+  steps: "boolean",
+} as const;
+const ofHidden = { ...latentKinds, qProj: "f32" } as const;
+const ofLatent = {
+  ...latentKinds,
+  qLoraRank: "size",
+  qAProj: "f32",
+  qALayernorm: "f32",
+  qBProj: "f32",
+} as const;
+const optionalLatent = ["batch", "form", "causal", "softmaxScale", "epsilon", "steps"] as const;
+
+const latents = (engine: Ropewalk): Call[] => {
+  const kept = engine.latentCache({ batch: 2, capacity: 9, kvLoraRank: 4, qkRopeHeadDim: 2 });
+  kept.append({ latents: noise(48, 12), len: 4 });
+  const heads = engine.kvCache({ batch: 2, capacity: 8, nKvHeads: 2, headDim: 5, vHeadDim: 5 });
+  heads.append({ key: noise(80, 12), value: noise(80, 13), len: 4 });
+  /** The cache holds afterwards what it held before, so that each call finds the same. */
+  const putBack = (cache: typeof kept | typeof heads) => ({
+    mla(...options: [MlaOptions]) {
+      const { length } = cache;
+      try {
+        return engine.mla(...options);
+      } finally {
+        cache.truncate(length);
+      }
+    },
+  });
+  /** The steps come beside the result, as if each were one. */
+  const withSteps = {
+    mla(...options: [MlaOptions & { steps: true }]) {
+      const { steps, ...results } = engine.mla(...options);
+      return { ...results, ...steps };
+    },
+  };
+  const one = { batch: 1, x: noise(18), cos: noise(3, 7), sin: noise(3, 8) };
+  return [
+    call<MlaOfHidden>("mla", { ...fromHidden, ...one, ...attending, form: "absorbed" }, ofHidden, {
+      optional: [...optionalLatent],
+      outs: { out: ["f32", 18] },
+    }),
+    call<MlaOfLatent>("mla (all options)", { ...fromLatent, ...attending, form: "absorbed" }, ofLatent, {
+      // Without it there is no queries' latent, and then it is in vain that the rest is given.
+      optional: [...optionalLatent, "qLoraRank"],
+      outs: { out: ["f32", 36], weights: ["f32", 36], scores: ["f32", 36] },
+      asked: ["weights", "scores"],
+    }),
+    call<MlaOfHidden>(
+      "mla (naive)",
+      { ...fromHidden, ...attending, cos: one.cos, sin: one.sin, causal: false, form: "naive" },
+      ofHidden,
+      {
+        optional: [...optionalLatent],
+        outs: { out: ["f32", 36], weights: ["f32", 36] },
+        asked: ["weights"],
+        // Twice as many rows are as good, and then it is sin that has too few.
+        anyLength: ["cos"],
+      },
+    ),
+    call<MlaOfLatent>(
+      "mla (steps)",
+      { ...fromLatent, ...attending, form: "absorbed", steps: true },
+      ofLatent,
+      { on: withSteps, optional: [...optionalLatent, "qLoraRank"] },
+    ),
+    call<MlaOfHidden>(
+      "mla (naive, steps)",
+      { ...fromHidden, ...attending, form: "naive", steps: true },
+      ofHidden,
+      { on: withSteps, optional: [...optionalLatent] },
+    ),
+    call<MlaOfLatent & { cache: object }>(
+      "mla (LatentCache)",
+      { ...fromLatent, ...attending, cache: kept, form: "absorbed" },
+      { ...ofLatent, cache: "cache" },
+      {
+        on: putBack(kept),
+        optional: [...optionalLatent, "qLoraRank", "cache"],
+        outs: { out: ["f32", 36], weights: ["f32", 84] },
+        asked: ["weights"],
+      },
+    ),
+    call<MlaOfHidden & { cache: object }>(
+      "mla (KvCache)",
+      { ...fromHidden, ...attending, cache: heads, form: "naive" },
+      { ...ofHidden, cache: "cache" },
+      {
+        on: putBack(heads),
+        optional: [...optionalLatent, "cache"],
+        outs: { out: ["f32", 36], scores: ["f32", 84] },
+        asked: ["scores"],
+      },
+    ),
+    call<LatentCacheOptions>(
+      "latentCache",
+      { batch: 2, capacity: 5, kvLoraRank: 3, qkRopeHeadDim: 4 },
+      { batch: "size", capacity: "size", kvLoraRank: "size", qkRopeHeadDim: "evenExtent" },
+      {
+        // The memory is given back at once, and what there is to say of it is the answer.
+        on: {
+          latentCache(options: LatentCacheOptions) {
+            using made = engine.latentCache(options);
+            const { batch, capacity, kvLoraRank, qkRopeHeadDim, length, bytesUsed } = made;
+            return { batch, capacity, kvLoraRank, qkRopeHeadDim, length, bytesUsed };
+          },
+        },
+        optional: ["batch"],
+        freeSizes: ["batch", "capacity", "kvLoraRank", "qkRopeHeadDim"],
+      },
+    ),
+    call<AppendLatentsOptions>(
+      "append (LatentCache)",
+      { latents: noise(24, 2), len: 2 },
+      { latents: "f32", len: "size" },
+      {
+        optional: ["len"],
+        // The answer is what the cache holds then; and then it holds what it did before.
+        on: {
+          append(...options: [AppendLatentsOptions]) {
+            const { length } = kept;
+            kept.append(...options);
+            const held = kept.read();
+            kept.truncate(length);
+            return held;
+          },
+        },
+      },
+    ),
+    call<MlaCostOptions>(
+      "mlaCost",
+      {
+        ...latentShape,
+        qLoraRank: 3,
+        form: "naive",
+        kept: "heads",
+        batch: 2,
+        qLen: 3,
+        kvLen: 7,
+        causal: true,
+      },
+      {
+        ...latentShapeKinds,
+        qLoraRank: "size",
+        form: "form",
+        kept: "kept",
+        batch: "size",
+        qLen: "size",
+        kvLen: "size",
+        causal: "boolean",
+      },
+      {
+        optional: ["qLoraRank", "kept", "batch", "kvLen", "causal"],
+        freeSizes: [
+          ...(Object.keys(latentShape) as (keyof typeof latentShape)[]),
+          "qLoraRank",
+          "batch",
+          "qLen",
+          "kvLen",
+        ],
+      },
+    ),
+    call<AbsorbRotationOptions>(
+      "absorbRotation",
+      {
+        keyUp: noise(40),
+        headDim: 10,
+        kvLoraRank: 4,
+        invFreq,
+        layout: "half",
+        contextLen: 9,
+        firstDistance: -0.5,
+        step: 2.5,
+        count: 3,
+      },
+      {
+        keyUp: "f32",
+        headDim: "size",
+        kvLoraRank: "size",
+        invFreq: "f64",
+        layout: "layout",
+        contextLen: "size",
+        firstDistance: "finite",
+        step: "finite",
+        count: "size",
+      },
+      {
+        optional: ["firstDistance", "step"],
+        anyLength: ["invFreq"],
+        freeSizes: ["contextLen", "count"],
+      },
+    ),
+    call<RelativeErrorsOptions>(
+      "relativeErrors",
+      { x: noise(15), exact: noise(15, 2), rows: 3, columns: 5 },
+      { x: "f32", exact: "f32", rows: "size", columns: "size" },
+      { outs: { out: ["f32", 5] } },
+    ),
+  ];
+};
+
 // ---- Analysis ----------------------------------------------------------------------------------------------------------
 
 const distances = { firstDistance: "finite", step: "finite", count: "size" } as const;
@@ -886,6 +1156,7 @@ export const callsOf = (engine: Ropewalk): Call[] => [
   ...biases,
   ...attentions(engine),
   ...caches(engine),
+  ...latents(engine),
   ...analyses,
 ];
 

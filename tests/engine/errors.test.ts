@@ -83,10 +83,11 @@ const badNumbers = {
     ...bad("bad_value", 0, -2, 2.5, 1, 2 ** 31, 1e300),
     ...bad("bad_shape", 3, 7), // Odd, and within any head here.
   ],
+  evenExtent: [...bad("bad_value", 0, -2, 2.5, 2 ** 31, 1e300), ...bad("bad_shape", 1, 3, 7)],
   int32: bad("bad_value", 0.5, 2 ** 31, -(2 ** 31) - 1, 2 ** 53, -1e300),
   uint32: bad("bad_value", 0.5, -1, 2 ** 32, 2 ** 53),
   windowSize: bad("bad_value", 0.5, -2, -1e300, 2 ** 31, 2 ** 53),
-  elementBytes: bad("bad_value", 0, 3, 5, 8, -1, 1.5),
+  elementBytes: bad("bad_value", 0, -0, 0.1249, 8.001, 16, -1, 1e300),
   finite: [],
   finiteF32: bad("bad_value", 1e39, -1e39, 3.5e38),
   positive: bad("bad_value", 0, -0, -1, -1e-300),
@@ -326,14 +327,22 @@ describe.each(calls)("$title refuses", (call) => {
   });
 
   const sizes = Object.entries(call.arguments).filter(
-    ([name, kind]) => (kind === "size" || kind === "evenSize") && !call.freeSizes.includes(name),
+    ([name, kind]) => ["size", "evenSize", "evenExtent"].includes(kind) && !call.freeSizes.includes(name),
   );
   testIf(sizes.length > 0)("sizes that the tensors do not have", () => {
     const { options, buffers, free } = inBuffers(engine, call);
     const before = contents(buffers);
-    const names = [...Object.keys(buffers), "rotaryDim", "nKvHeads", "dim", "maskShape", "biasShape"];
+    const names = [
+      ...Object.keys(buffers),
+      "rotaryDim",
+      "nKvHeads",
+      "dim",
+      "maskShape",
+      "biasShape",
+      "cache",
+    ];
     for (const [argument, kind] of sizes) {
-      const [size, step] = [call.good[argument] as number, kind === "evenSize" ? 2 : 1];
+      const [size, step] = [call.good[argument] as number, kind === "size" ? 1 : 2];
       for (const value of [size + step, size - step].filter((one) => one > 0)) {
         const what = `${argument}: ${value}`;
         const error = refused(call, what, () => invoke(engine, call, { ...options, [argument]: value }));
@@ -432,6 +441,251 @@ const beside: [string, unknown][] = [
   ...["presentKey", "presentValue"].map((name): [string, unknown] => [name, own]),
   ["format", "bshd"],
   ["kvLens", i32(1)],
+];
+
+/** One token of one of everything, and the weights for it. */
+const thinLayer = (qLen: number, more: { hiddenSize?: number; vHeadDim?: number } = {}) => {
+  const { hiddenSize = 1, vHeadDim = 1 } = more;
+  const shape = { hiddenSize, nHeads: 1, kvLoraRank: 1, qkNopeHeadDim: 1, qkRopeHeadDim: 2, vHeadDim };
+  return {
+    ...shape,
+    batch: 1,
+    qLen,
+    x: f32(qLen * hiddenSize),
+    kvAProj: f32(3 * hiddenSize),
+    kvALayernorm: f32(1),
+    kvBProj: f32(1 + vHeadDim),
+    oProj: f32(hiddenSize * vHeadDim),
+    cos: f32(qLen),
+    sin: f32(qLen),
+  };
+};
+const thin = (qLen: number, more: { hiddenSize?: number; vHeadDim?: number } = {}) => ({
+  ...thinLayer(qLen, more),
+  qProj: f32(3 * (more.hiddenSize ?? 1)),
+});
+const thinLatent = (qLen: number) => ({
+  ...thinLayer(qLen),
+  qLoraRank: 1,
+  qAProj: f32(1),
+  qALayernorm: f32(1),
+  qBProj: f32(3),
+});
+const latentRoom = { batch: 2, capacity: 6, kvLoraRank: 4, qkRopeHeadDim: 2 };
+const headsRoom = { batch: 2, capacity: 6, nKvHeads: 2, headDim: 5, vHeadDim: 5 };
+const deletedLatents = () => {
+  const cache = engine.latentCache(latentRoom);
+  cache.delete();
+  return cache;
+};
+const keptAnywhere = ["mla (LatentCache)", "mla (KvCache)"];
+const ofQueries = ["mla", "mla (naive)", "mla (naive, steps)", "mla (KvCache)"];
+const ofQueriesLatent = ["mla (all options)", "mla (steps)", "mla (LatentCache)"];
+
+const latentBetweens: Between[] = [
+  ...ofQueries.flatMap((title) => [
+    ...["qAProj", "qALayernorm", "qBProj"].map((name) =>
+      between(title, `${name} without qLoraRank`, name, "bad_value", () => ({ [name]: f32(6) })),
+    ),
+    between(title, "qLoraRank beside qProj", "qProj", "bad_value", () => ({
+      qLoraRank: 3,
+      qAProj: f32(18),
+      qALayernorm: f32(3),
+      qBProj: f32(30),
+    })),
+    between(title, "a queries' latent that lacks its tensors", "qAProj", "bad_type", () => ({
+      qLoraRank: 3,
+      qProj: none,
+    })),
+    between(title, "a qLoraRank of nothing", "qLoraRank", "bad_value", () => ({ qLoraRank: 0 })),
+    between(title, "a qLoraRank of null", "qLoraRank", "bad_type", () => ({ qLoraRank: null })),
+  ]),
+  ...ofQueriesLatent.flatMap((title) => [
+    between(title, "qProj beside qLoraRank", "qProj", "bad_value", () => ({ qProj: f32(60) })),
+    between(title, "a queries' latent without qLoraRank", "qAProj", "bad_value", () => ({ qLoraRank: none })),
+  ]),
+  between("mla", "an odd qkRopeHeadDim that every tensor has", "qkRopeHeadDim", "bad_shape", () => ({
+    qkRopeHeadDim: 3,
+    qProj: f32(72),
+    kvAProj: f32(42),
+  })),
+  between(
+    "mla (all options)",
+    "rows for neither all tokens nor each of a sequence",
+    "cos",
+    "bad_shape",
+    () => ({
+      cos: f32(4),
+      sin: f32(4),
+    }),
+  ),
+  between("mla (naive)", "a sin for a sequence beside a cos for all tokens", "sin", "bad_shape", () => ({
+    cos: f32(6),
+  })),
+  between(
+    "mla (all options)",
+    "a cos for a sequence beside a sin for all tokens",
+    "sin",
+    "bad_shape",
+    () => ({
+      cos: f32(3),
+    }),
+  ),
+
+  // Caches, of another layer, engine or kind.
+  ...(
+    [
+      ["of other latents", { kvLoraRank: 5 }],
+      ["of other rotary keys", { qkRopeHeadDim: 4 }],
+      ["of fewer sequences", { batch: 1 }],
+      ["of more sequences", { batch: 3 }],
+      // As many numbers for each token, but parted elsewhere.
+      ["of the same width", { kvLoraRank: 2, qkRopeHeadDim: 4 }],
+    ] as const
+  ).map(([what, other]) =>
+    between("mla (LatentCache)", `a cache ${what}`, "cache", "bad_shape", () => ({
+      cache: engine.latentCache({ ...latentRoom, ...other }),
+    })),
+  ),
+  ...(
+    [
+      ["of fewer heads", { nKvHeads: 1 }],
+      ["of other keys", { headDim: 6 }],
+      ["of other values", { vHeadDim: 4 }],
+      ["of values as long as its keys", { headDim: 6, vHeadDim: 6 }],
+      ["of fewer sequences", { batch: 1 }],
+      ["in bhsd", { format: "bhsd" }],
+    ] as const
+  ).map(([what, other]) =>
+    between("mla (KvCache)", `a cache ${what}`, "cache", "bad_shape", () => ({
+      cache: engine.kvCache({ ...headsRoom, ...other }),
+    })),
+  ),
+  ...keptAnywhere.flatMap((title) => [
+    between(title, "another engine's latents", "cache", "bad_value", () => ({
+      cache: stranger.latentCache(latentRoom),
+    })),
+    between(title, "another engine's heads", "cache", "bad_value", () => ({
+      cache: stranger.kvCache(headsRoom),
+    })),
+    between(title, "a deleted cache of latents", "cache", "disposed", () => ({ cache: deletedLatents() })),
+    between(title, "another engine's cache, of another layer", "cache", "bad_value", () => ({
+      cache: stranger.latentCache({ ...latentRoom, kvLoraRank: 5 }),
+    })),
+    between(title, "more tokens than there is room for", "qLen", "bad_shape", () => ({
+      x: f32(72),
+      cos: f32(12),
+      sin: f32(12),
+      qLen: 6,
+    })),
+    between(title, "a full cache", "qLen", "bad_shape", () => {
+      const cache = engine.latentCache({ ...latentRoom, capacity: 2 });
+      cache.append({ latents: f32(24), len: 2 });
+      return { cache };
+    }),
+    between(title, "the absorbed form on kept heads", "form", "bad_value", () => ({
+      cache: engine.kvCache(headsRoom),
+      form: "absorbed",
+    })),
+  ]),
+  between("attention (cache)", "a cache of latents", "cache", "bad_type", () => ({
+    cache: engine.latentCache(latentRoom),
+  })),
+
+  // Sizes.
+  between("mla", "an x that overflows", "x", "bad_shape", () => ({ qLen: 2 ** 30 })),
+  between("mla", "a projection that overflows", "qProj", "bad_shape", () => ({ nHeads: 2 ** 30 })),
+  between("mla", "weights of values that overflow", "kvBProj", "bad_shape", () => ({ vHeadDim: 2 ** 30 })),
+  ...["weights", "scores"].flatMap((name) => [
+    between("mla (all options)", `${name} that overflow`, name, "bad_shape", () => ({
+      ...thinLatent(k64),
+      weights: none,
+      scores: none,
+      [name]: true,
+    })),
+    between("mla (all options)", `no memory for the ${name}`, name, "out_of_memory", () => ({
+      ...thinLatent(k32),
+      weights: none,
+      scores: none,
+      [name]: true,
+    })),
+  ]),
+  between("mla", "no memory for the projections", "qProj", "out_of_memory", () => {
+    const hiddenSize = 2 ** 29;
+    return {
+      ...thinLayer(1),
+      hiddenSize,
+      x: vast(),
+      qProj: f32(3 * 2 ** 29),
+      kvAProj: f32(3 * 2 ** 29),
+      oProj: vast(),
+    };
+  }),
+  between("mla (KvCache)", "no memory for the values", "value", "out_of_memory", () => ({
+    ...thin(2 ** 12, { vHeadDim: 2 ** 18 }),
+    cache: none,
+  })),
+  between("latentCache", "latents that overflow", "capacity", "bad_shape", () => ({ capacity: 2 ** 30 })),
+  between("latentCache", "latents past 2^53", "capacity", "bad_shape", () => ({
+    batch: 2 ** 31 - 1,
+    capacity: 2 ** 31 - 1,
+  })),
+  between("latentCache", "no memory for it", "capacity", "out_of_memory", () => ({
+    batch: 1,
+    capacity: 2 ** 28,
+    kvLoraRank: 1,
+    qkRopeHeadDim: 2,
+  })),
+  between("append (LatentCache)", "more rows than are left", "len", "bad_shape", () => ({
+    latents: f32(72),
+    len: 6,
+  })),
+  between("append (LatentCache)", "more rows than there ever were", "len", "bad_shape", () => ({
+    len: 2 ** 31 - 1,
+  })),
+  between("append (LatentCache)", "latents of another length", "latents", "bad_shape", () => ({ len: 1 })),
+  between("append (LatentCache)", "latents without their rotary keys", "latents", "bad_shape", () => ({
+    latents: f32(16),
+  })),
+
+  // Costs.
+  between("mlaCost", "heads kept for the absorbed form", "kept", "bad_value", () => ({ form: "absorbed" })),
+  between("mlaCost", "more new tokens than tokens", "kvLen", "bad_value", () => ({ qLen: 8 })),
+  between("mlaCost", "fewer tokens than new ones", "kvLen", "bad_value", () => ({ kvLen: 2 })),
+
+  between("absorbRotation", "more pairs than the head has", "invFreq", "bad_shape", () => ({
+    invFreq: f64(6),
+  })),
+  between("absorbRotation", "frequencies that are not finite", "invFreq", "bad_value", () => ({
+    invFreq: unfit(),
+  })),
+  ...[1.01e100, -1.01e100].flatMap((far) => [
+    between("absorbRotation", `a firstDistance of ${far}`, "firstDistance", "bad_value", () => ({
+      firstDistance: far,
+    })),
+    between("absorbRotation", `a step of ${far}`, "step", "bad_value", () => ({ step: far })),
+    between("absorbRotation", `an invFreq of ${far}`, "invFreq", "bad_value", () => ({
+      invFreq: new Float64Array([1, far]),
+    })),
+  ]),
+  between("absorbRotation", "a matrix that overflows", "keyUp", "bad_shape", () => ({
+    headDim: k64,
+    kvLoraRank: k64,
+  })),
+  between("absorbRotation", "no memory for the matrix", "keyUp", "out_of_memory", () => ({
+    keyUp: vast(),
+    headDim: 2 ** 4,
+    kvLoraRank: 2 ** 25,
+  })),
+  between("absorbRotation", "no memory for the errors", "error", "out_of_memory", () => ({ count: 2 ** 30 })),
+  between("relativeErrors", "a product that overflows", "x", "bad_shape", () => ({
+    rows: k64,
+    columns: k64,
+  })),
+  between("relativeErrors", "no memory for it", "x", "out_of_memory", () => {
+    const x = vast();
+    return { x, exact: x, rows: 2 ** 25, columns: 16 };
+  }),
 ];
 
 const betweens: Between[] = [
@@ -799,6 +1053,7 @@ const betweens: Between[] = [
       writeIndices: none,
     })),
   ]),
+  ...latentBetweens,
   between("rmsNorm", "a product that overflows", "x", "bad_shape", () => ({ rows: k64, dim: k64 })),
   between("rmsNorm", "no memory for it", "x", "out_of_memory", () => ({
     x: vast(),
@@ -943,8 +1198,8 @@ describe("what does not go together is refused", () => {
   test("memory is wanting in every function that takes a size or a tensor", () => {
     const methods = (code: Code) =>
       new Set(betweens.filter((one) => one.code === code).map((one) => one.title.split(" ")[0]));
-    // A cache has its memory already when it is appended to, and the bytes of one are a product.
-    const modest = ["append", "cacheBytes"];
+    // A cache has its memory already when it is appended to, and what one takes, or a call costs, is a product.
+    const modest = ["append", "cacheBytes", "mlaCost"];
     const methodsOfAll = calls.map((call) => call.method).filter((method) => !modest.includes(method));
     expect(methods("out_of_memory")).toEqual(new Set(methodsOfAll));
   });

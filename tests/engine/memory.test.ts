@@ -30,6 +30,19 @@ const calls = callsOf(engine);
 const warm = (call: Call) => contentOf(invoke(engine, call, call.good));
 for (const call of calls) warm(call);
 
+/** A token for latent attention, and the layer's weights. */
+const latentLayer = {
+  ...{ hiddenSize: 1, nHeads: 1, kvLoraRank: 2, qkNopeHeadDim: 1, qkRopeHeadDim: 2, vHeadDim: 1, qLen: 1 },
+  x: new Float32Array(1),
+  qProj: new Float32Array(3),
+  kvAProj: new Float32Array(4),
+  kvALayernorm: new Float32Array(2),
+  kvBProj: new Float32Array(4),
+  oProj: new Float32Array(1),
+  cos: new Float32Array(1),
+  sin: new Float32Array(1),
+};
+
 function stays(work: (i: number) => void, n = times): void {
   work(0);
   const before = { memory: memoryOf(own), reach: reach(engine) };
@@ -64,8 +77,20 @@ describe(`${manyTimes} times over, the memory stays as it is`, () => {
     }, manyTimes);
   });
 
+  test("a cache of latents that is filled, attended to, read and emptied", { timeout: 60_000 }, () => {
+    using cache = engine.latentCache({ capacity: 4, kvLoraRank: 2, qkRopeHeadDim: 2 });
+    const rows = new Float32Array(8).fill(1);
+    stays(() => {
+      cache.append({ latents: rows, len: 2 });
+      engine.mla({ ...latentLayer, cache });
+      cache.read();
+      cache.truncate(0);
+    }, manyTimes);
+  });
+
   test("a cache, given back", { timeout: 60_000 }, () => {
     stays(() => engine.kvCache({ capacity: 4, nKvHeads: 1, headDim: 6 }).delete(), manyTimes);
+    stays(() => engine.latentCache({ capacity: 4, kvLoraRank: 2, qkRopeHeadDim: 2 }).delete(), manyTimes);
   });
 });
 
@@ -111,6 +136,18 @@ describe(`${times} times over, in every form, the memory stays as it is`, () => 
       cache.append({ key, value: key, len: 2 });
       engine.attention({ query, cache, qLen: 1, nHeads: 1 });
       expect(() => cache.append({ key, value: key, len: 3 })).toThrow(RopewalkError);
+    });
+  });
+
+  test("a cache of latents, made, filled, attended to in both forms and given back", () => {
+    stays((i) => {
+      using cache = engine.latentCache({ capacity: 4, kvLoraRank: 2, qkRopeHeadDim: 2 });
+      cache.append({ latents: new Float32Array(8), len: 2 });
+      const form = i % 2 === 0 ? "naive" : "absorbed";
+      engine.mla({ ...latentLayer, cache, form, steps: true });
+      expect(() => cache.append({ latents: new Float32Array(8), len: 2 })).toThrow(RopewalkError);
+      engine.mla({ ...latentLayer, cache, form, weights: true });
+      expect(() => engine.mla({ ...latentLayer, cache, form })).toThrow(RopewalkError);
     });
   });
 
@@ -256,6 +293,79 @@ describe("the module behind the engine", () => {
       if (i < 4) expect(failure).toMatchObject({ code: "bad_shape", argument: "key", given: 4 });
     }
     expect(Array.from(out.view())).toEqual(new Array(4).fill(777));
+    expect(module.count_emval_handles()).toBe(handles);
+    expect(out.view().buffer.byteLength).toBe(bytes);
+    good();
+  });
+
+  test("nor of those that cross with latent attention, taken, refused or only counted", async () => {
+    const module = await rawModule();
+    const f32 = (...values: number[]) => {
+      const buffer = module.F32Buffer.allocate(values.length);
+      buffer.view().set(values);
+      return buffer;
+    };
+    const shape = {
+      ...{ hidden_size: 1, n_heads: 1, q_lora_rank: 0, kv_lora_rank: 1 },
+      ...{ qk_nope_head_dim: 1, qk_rope_head_dim: 2, v_head_dim: 1 },
+    };
+    const options = { form: module.MlaForm.absorbed, causal: false, softmax_scale: 1, epsilon: 0 };
+    const extents = {
+      batch: 1,
+      q_len: 1,
+      kv_len: 1,
+      latent_len: 1,
+      latent_capacity: 1,
+      expanded_capacity: 0,
+    };
+    const weights = [f32(1, 1, 1), f32(3, 0, 0), f32(1), f32(1, 5), f32(7), f32(1), f32(0)];
+    const [qProj, kvAProj, kvALayernorm, kvBProj, oProj, cos, sin] = weights;
+    const [latents, query, latentQuery, latentOut, heads, out] = [3, 3, 3, 1, 1, 1].map((length) =>
+      f32(...new Array(length).fill(0)),
+    );
+    const x = f32(2);
+    const scratch = f32(...new Array(module.attention_scratch_size(1)).fill(0));
+    const call = (more = {}) =>
+      module.mla(
+        ...[shape, options, { ...extents, ...more }, x, null, null, qProj, kvAProj, kvALayernorm, kvBProj],
+        ...[
+          oProj,
+          cos,
+          sin,
+          latents,
+          null,
+          query,
+          null,
+          null,
+          latentQuery,
+          latentOut,
+          heads,
+          out,
+          null,
+          null,
+        ],
+        scratch,
+      );
+    const good = () => {
+      out.view().fill(777);
+      expect(call()).toBeUndefined();
+      // The latent is normed to 1, its value 5 times that, and the output 7 times as much.
+      expect(Array.from(out.view())).toEqual([35]);
+    };
+    good();
+    const handles = module.count_emval_handles();
+    const bytes = out.view().buffer.byteLength;
+    for (let i = 0; i < 20_000; i++) {
+      call();
+      module.mla_cost(shape, module.MlaForm.naive, module.CacheKind.latent, 1, 1, 1 + i, false);
+    }
+    good();
+    out.view().fill(777);
+    for (let i = 0; i < 20_000; i++) {
+      const failure = call({ q_len: 2 });
+      if (i < 4) expect(failure).toMatchObject({ code: "bad_shape", argument: "q_len", given: 2 });
+    }
+    expect(Array.from(out.view())).toEqual([777]);
     expect(module.count_emval_handles()).toBe(handles);
     expect(out.view().buffer.byteLength).toBe(bytes);
     good();

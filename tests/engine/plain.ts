@@ -347,6 +347,137 @@ export function writeCache(
   return out;
 }
 
+// ---- Latent attention --------------------------------------------------------------------------------------------------
+
+export interface MlaLayer {
+  hiddenSize: number;
+  nHeads: number;
+  qLoraRank?: number;
+  kvLoraRank: number;
+  qkNopeHeadDim: number;
+  qkRopeHeadDim: number;
+  vHeadDim: number;
+  qProj?: Numbers;
+  qAProj?: Numbers;
+  qALayernorm?: Numbers;
+  qBProj?: Numbers;
+  kvAProj: Numbers;
+  kvALayernorm: Numbers;
+  kvBProj: Numbers;
+  oProj: Numbers;
+}
+
+export interface MlaRules {
+  batch?: number;
+  len: number;
+  causal?: boolean;
+  softmaxScale?: number;
+  epsilon?: number;
+}
+
+/** Columns of rows: `count` from `first` on, of `width`. */
+const columnsOf = (x: Numbers, width: number, first: number, count: number) =>
+  grid(x.length / width, count, (row, c) => at(x, row * width + first + c));
+
+/** Each row of a with that of b behind it. */
+const besides = (a: Numbers, aWidth: number, b: Numbers, bWidth: number) =>
+  grid(a.length / aWidth, aWidth + bWidth, (row, c) =>
+    c < aWidth ? at(a, row * aWidth + c) : at(b, row * bWidth + c - aWidth),
+  );
+
+/** Whole sequences, from their first token on: arXiv:2405.04434, eq. 37 to 47. */
+export function mla(x: Numbers, layer: MlaLayer, turns: { cos: Numbers; sin: Numbers }, rules: MlaRules) {
+  const { hiddenSize, nHeads, kvLoraRank, qkNopeHeadDim: nope, qkRopeHeadDim: rope, vHeadDim } = layer;
+  const { batch = 1, len, causal = false, epsilon = 1e-6 } = rules;
+  const qkDim = nope + rope;
+  const { softmaxScale = 1 / Math.sqrt(qkDim) } = rules;
+  const tokens = batch * len;
+  const turned = (part: Numbers, heads: number) =>
+    rotate(part, turns, { batch, len, nHeads: heads, headDim: rope, layout: "interleaved" });
+  const present = (weight: Numbers | undefined) => weight as Numbers;
+
+  let qLatent: number[] | undefined;
+  if (layer.qLoraRank !== undefined) {
+    const down = linear(x, present(layer.qAProj), tokens, hiddenSize, layer.qLoraRank);
+    qLatent = rmsNorm(down, layer.qLoraRank, { weight: present(layer.qALayernorm), epsilon });
+  }
+  const up = qLatent
+    ? linear(qLatent, present(layer.qBProj), tokens, layer.qLoraRank as number, nHeads * qkDim)
+    : linear(x, present(layer.qProj), tokens, hiddenSize, nHeads * qkDim);
+  const query = besides(
+    columnsOf(up, qkDim, 0, nope),
+    nope,
+    turned(columnsOf(up, qkDim, nope, rope), nHeads),
+    rope,
+  );
+
+  const down = linear(x, layer.kvAProj, tokens, hiddenSize, kvLoraRank + rope);
+  const latent = rmsNorm(columnsOf(down, kvLoraRank + rope, 0, kvLoraRank), kvLoraRank, {
+    weight: layer.kvALayernorm,
+    epsilon,
+  });
+  const keyTurned = turned(columnsOf(down, kvLoraRank + rope, kvLoraRank, rope), 1);
+  const latents = besides(latent, kvLoraRank, keyTurned, rope);
+
+  const both = linear(latent, layer.kvBProj, tokens, kvLoraRank, nHeads * (nope + vHeadDim));
+  const keyTurnedOfHeads = grid(tokens * nHeads, rope, (row, c) =>
+    at(keyTurned, Math.floor(row / nHeads) * rope + c),
+  );
+  const key = besides(columnsOf(both, nope + vHeadDim, 0, nope), nope, keyTurnedOfHeads, rope);
+  const value = columnsOf(both, nope + vHeadDim, nope, vHeadDim);
+  const shape = {
+    ...{ batch, qLen: len, kvLen: len, nHeads, nKvHeads: nHeads },
+    ...{ headDim: qkDim, vHeadDim },
+  };
+  const { out: heads, weights, scores } = attention(query, key, value, shape, { causal, softmaxScale });
+  const out = linear(heads, layer.oProj, tokens, nHeads * vHeadDim, hiddenSize);
+  return { out, weights, scores, query, latents, key, value, heads, ...(qLatent && { qLatent }) };
+}
+
+/** The mean of R(-distance) W_UK over the distances, and the distance from it, both one by one. */
+export function absorbRotation(
+  keyUp: Numbers,
+  shape: { headDim: number; kvLoraRank: number; invFreq: Numbers; layout: Layout; contextLen: number },
+  distances: Numbers,
+) {
+  const { headDim, kvLoraRank, invFreq, layout, contextLen } = shape;
+  const rotaryDim = 2 * invFreq.length;
+  const turned = (distance: number) => {
+    const out = Array.from(keyUp);
+    for (let i = 0; i < invFreq.length; i++) {
+      const [a, b] = pairAt(layout, rotaryDim, i);
+      const angle = -distance * at(invFreq, i);
+      for (let c = 0; c < kvLoraRank; c++) {
+        const [re, im] = [at(keyUp, a * kvLoraRank + c), at(keyUp, b * kvLoraRank + c)];
+        out[a * kvLoraRank + c] = re * Math.cos(angle) - im * Math.sin(angle);
+        out[b * kvLoraRank + c] = re * Math.sin(angle) + im * Math.cos(angle);
+      }
+    }
+    return out;
+  };
+  const absorbed = new Array<number>(headDim * kvLoraRank).fill(0);
+  for (let distance = 0; distance < contextLen; distance++) {
+    turned(distance).forEach((value, i) => {
+      absorbed[i] = at(absorbed, i) + value / contextLen;
+    });
+  }
+  const size = Math.hypot(...Array.from(keyUp));
+  const error = Array.from(distances, (distance) => {
+    const exact = turned(distance);
+    return size === 0 ? 0 : Math.hypot(...absorbed.map((value, i) => value - at(exact, i))) / size;
+  });
+  return { absorbed, error };
+}
+
+/** Of each column. */
+export const relativeErrors = (x: Numbers, exact: Numbers, rows: number, columns: number) =>
+  Array.from({ length: columns }, (_, c) => {
+    const column = (of: (i: number) => number) =>
+      Math.hypot(...Array.from({ length: rows }, (_, r) => of(r * columns + c)));
+    const errors = column((i) => at(x, i) - at(exact, i));
+    return errors === 0 ? 0 : errors / column((i) => at(exact, i));
+  });
+
 // ---- Positions that are added to the scores ----------------------------------------------------------------------------
 
 export function alibiSlopes(nHeads: number): number[] {

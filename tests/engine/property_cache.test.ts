@@ -1,9 +1,11 @@
-// Caches of keys and values: one run against a plain array after any history, and rows written into a caller's own.
+// Caches, of keys and values and of latents: run against plain arrays after any history; and rows written into a
+// caller's own.
 import fc from "fast-check";
-import { type KvCache, loadRopewalk } from "ropewalk";
+import { type KvCache, type LatentCache, loadRopewalk, type MlaForm } from "ropewalk";
 import { describe } from "vitest";
-import { f32, heads, property, same, size, tame, throws } from "./property.ts";
-import { cacheBytes, formatOf, kvCache, writeCache } from "./property_calls.ts";
+import { seededLayer } from "./latent.ts";
+import { close, f32, heads, property, same, size, tame, throws } from "./property.ts";
+import { cacheBytes, formatOf, kvCache, latentCache, writeCache } from "./property_calls.ts";
 import { loadReference } from "./reference/reference.ts";
 
 const engine = await loadRopewalk();
@@ -203,6 +205,189 @@ describe("a KvCache", () => {
   );
 });
 
+// ---- LatentCache -------------------------------------------------------------------------------------------------------
+
+type LatentShape = typeof latentCache extends fc.Arbitrary<infer Shape> ? Shape : never;
+
+/** All that was appended, or made by mla(), and not cut off: an array of tokens for each sequence. */
+interface LatentModel {
+  shape: LatentShape;
+  length: number;
+  rows: Float32Array[][];
+}
+
+type LatentCommand = fc.Command<LatentModel, LatentCache>;
+
+const widthOf = ({ kvLoraRank, qkRopeHeadDim }: LatentShape) => kvLoraRank + qkRopeHeadDim;
+const batchOf = ({ shape }: LatentModel) => shape.batch ?? 1;
+
+const heldLatents = ({ rows }: LatentModel) =>
+  Float32Array.from(rows.flatMap((tokens) => tokens.flatMap((token) => [...token])));
+
+function addLatents(model: LatentModel, latents: Float32Array, len: number): void {
+  const width = widthOf(model.shape);
+  model.rows.forEach((tokens, b) => {
+    for (let s = b * len; s < (b + 1) * len; s++) tokens.push(latents.slice(s * width, (s + 1) * width));
+  });
+  model.length += len;
+}
+
+function compareLatents(model: LatentModel, cache: LatentCache): void {
+  const wanted = heldLatents(model);
+  const { capacity, kvLoraRank, qkRopeHeadDim } = model.shape;
+  same("latents", cache.read(), wanted);
+  same(
+    "what it says",
+    [cache.length, cache.capacity, cache.batch, cache.kvLoraRank, cache.qkRopeHeadDim, cache.bytesUsed],
+    [model.length, capacity, batchOf(model), kvLoraRank, qkRopeHeadDim, 4 * wanted.length],
+  );
+}
+
+class AppendLatents implements LatentCommand {
+  constructor(
+    readonly len: number,
+    readonly seed: number,
+    readonly inBuffer: boolean,
+  ) {}
+  check = () => true;
+  run(model: LatentModel, cache: LatentCache): void {
+    const { len, seed } = this;
+    const array = f32({ kind: "even", seed }, batchOf(model) * len * widthOf(model.shape), 1);
+    const latents = this.inBuffer ? engine.f32(array) : array;
+    try {
+      if (model.length + len > model.shape.capacity) {
+        throws("bad_shape", "len", () => cache.append({ latents, len }));
+      } else {
+        cache.append({ latents, len });
+        addLatents(model, array, len);
+      }
+    } finally {
+      if ("delete" in latents) latents.delete();
+    }
+    compareLatents(model, cache);
+  }
+  toString = () => `append(${this.len}${this.inBuffer ? ", in a buffer" : ""})`;
+}
+
+class TruncateLatents implements LatentCommand {
+  constructor(readonly length: number) {}
+  check = () => true;
+  run(model: LatentModel, cache: LatentCache): void {
+    if (this.length > model.length) {
+      throws("bad_value", "length", () => cache.truncate(this.length));
+    } else {
+      cache.truncate(this.length);
+      model.length = this.length;
+      for (const tokens of model.rows) tokens.length = this.length;
+    }
+    compareLatents(model, cache);
+  }
+  toString = () => `truncate(${this.length})`;
+}
+
+/** A refused call leaves all as it was. */
+class MistakeLatents implements LatentCommand {
+  constructor(readonly seed: number) {}
+  check = () => true;
+  run(model: LatentModel, cache: LatentCache): void {
+    const latents = f32({ kind: "even", seed: this.seed }, batchOf(model) * widthOf(model.shape), 1);
+    if (model.length < model.shape.capacity) {
+      const longer = new Float32Array(latents.length + 1);
+      throws("bad_shape", "latents", () => cache.append({ latents: longer }));
+      throws("bad_type", "latents", () => cache.append({ latents: [...latents] as unknown as Float32Array }));
+      const options = tokensFor(model, 1, this.seed);
+      const x = new Float32Array(options.x.length + 1);
+      throws("bad_shape", "x", () => engine.mla({ ...options, x, cache }));
+      throws("bad_value", "epsilon", () => engine.mla({ ...options, epsilon: -1, cache }));
+    }
+    throws("bad_value", "len", () => cache.append({ latents, len: 0 }));
+    throws("bad_value", "length", () => cache.truncate(-1));
+    compareLatents(model, cache);
+  }
+  toString = () => "mistake()";
+}
+
+/** A small layer for such a cache, and `qLen` tokens for it. */
+function tokensFor({ shape, length }: LatentModel, qLen: number, seed: number) {
+  const { batch = 1, kvLoraRank, qkRopeHeadDim } = shape;
+  const layer = { hiddenSize: 5, nHeads: 2, kvLoraRank, qkNopeHeadDim: 3, qkRopeHeadDim, vHeadDim: 4 };
+  const invFreq = engine.ropeInvFreq({ rotaryDim: qkRopeHeadDim });
+  return {
+    ...seededLayer(engine, layer),
+    ...engine.buildRopeCache({ seqLen: qLen, positionOffset: length, invFreq }),
+    x: f32({ kind: "even", seed }, batch * qLen * 5, 2),
+    batch,
+    qLen,
+  };
+}
+
+class AttendLatents implements LatentCommand {
+  constructor(
+    readonly qLen: number,
+    readonly seed: number,
+    readonly causal: boolean,
+    readonly form: MlaForm,
+  ) {}
+  check = () => true;
+  run(model: LatentModel, cache: LatentCache): void {
+    const { qLen, seed, causal, form } = this;
+    const { batch = 1, capacity, kvLoraRank, qkRopeHeadDim } = model.shape;
+    const options = { ...tokensFor(model, qLen, seed), causal, form, weights: true, scores: true } as const;
+    if (model.length + qLen > capacity) {
+      throws("bad_shape", "qLen", () => engine.mla({ ...options, cache }));
+    } else {
+      // A cache without a history that holds the same; and the new latents by themselves.
+      const length = model.length + qLen;
+      const plain = engine.latentCache({ batch, capacity: length, kvLoraRank, qkRopeHeadDim });
+      try {
+        if (model.length > 0) plain.append({ latents: heldLatents(model), len: model.length });
+        const wanted = engine.mla({ ...options, cache: plain });
+        const made = engine.mla({ ...options, cache });
+        for (const name of ["out", "weights", "scores"] as const) same(name, made[name], wanted[name]);
+      } finally {
+        plain.delete();
+      }
+      const { latents } = engine.mla({ ...options, steps: true }).steps;
+      addLatents(model, latents as Float32Array, qLen);
+    }
+    compareLatents(model, cache);
+  }
+  toString = () => `attend(${this.qLen} tokens, ${this.form}${this.causal ? ", causal" : ""})`;
+}
+
+const latentCommands = fc.commands(
+  [
+    fc.tuple(size(5), seed, fc.boolean()).map((drawn) => new AppendLatents(...drawn)),
+    fc.nat(12).map((length) => new TruncateLatents(length)),
+    fc
+      .tuple(size(4), seed, fc.boolean(), fc.constantFrom("naive", "absorbed"))
+      .map((drawn) => new AttendLatents(...drawn)),
+    seed.map((seed) => new MistakeLatents(seed)),
+  ],
+  { maxCommands: 25 },
+);
+
+describe("a LatentCache", () => {
+  property(
+    "holds what a plain array would, whatever its history",
+    fc.tuple(latentCache, latentCommands),
+    ([shape, commands]) => {
+      const cache = engine.latentCache(shape);
+      const { batch = 1 } = shape;
+      const rows = () => Array.from({ length: batch }, () => []);
+      fc.modelRun(() => ({ model: { shape, length: 0, rows: rows() }, real: cache }), commands);
+      cache.delete();
+      cache.delete();
+      const model = { shape, length: 0, rows: rows() };
+      const latents = new Float32Array(batch * widthOf(shape));
+      throws("disposed", undefined, () => cache.read());
+      throws("disposed", undefined, () => cache.truncate(0));
+      throws("disposed", undefined, () => cache.append({ latents }));
+      throws("disposed", undefined, () => engine.mla({ ...tokensFor(model, 1, 1), cache }));
+    },
+  );
+});
+
 // ---- writeCache --------------------------------------------------------------------------------------------------------
 
 describe("writeCache", () => {
@@ -234,11 +419,13 @@ describe("cacheBytes", () => {
         : heads * (options.headDim + (options.vHeadDim ?? options.headDim));
     const { elementsPerToken, bytesPerToken, bytes } = engine.cacheBytes(options);
     const elements = nLayers * perLayer;
-    same(
-      "elements and bytes",
-      [elementsPerToken, bytesPerToken, bytes],
-      [elements, elements * bytesPerElement, elements * bytesPerElement * seqLen * batch],
-    );
+    same("elements", [elementsPerToken], [elements]);
+    const wanted = [elements * bytesPerElement, elements * bytesPerElement * (seqLen * batch)];
+    // Whole numbers of bits below 2^53 are exact.
+    close("bytes", [bytesPerToken, bytes], wanted, (i) => {
+      const bits = 8 * (wanted[i] as number);
+      return Number.isInteger(8 * bytesPerElement) && bits < 2 ** 53 ? 0 : 2 ** -51 * bits;
+    });
   });
 
   property(
@@ -251,6 +438,25 @@ describe("cacheBytes", () => {
       cache.append({ key: tensor(headDim), value: tensor(vHeadDim), len: capacity });
       const { bytes } = engine.cacheBytes({
         ...{ kind: "gqa", bytesPerElement: 4, seqLen: capacity, batch, nKvHeads, headDim, vHeadDim },
+      });
+      same("bytesUsed", [cache.bytesUsed], [bytes]);
+    },
+    20,
+  );
+
+  property(
+    "is four bytes for each number that a LatentCache takes",
+    fc.tuple(latentCache, tame),
+    ([shape, values]) => {
+      using cache = engine.latentCache(shape);
+      const { batch = 1, capacity, ...dims } = shape;
+      cache.append({ latents: f32(values, batch * capacity * widthOf(shape)), len: capacity });
+      const { bytes } = engine.cacheBytes({
+        kind: "mla",
+        bytesPerElement: 4,
+        seqLen: capacity,
+        batch,
+        ...dims,
       });
       same("bytesUsed", [cache.bytesUsed], [bytes]);
     },

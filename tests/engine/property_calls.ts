@@ -1,6 +1,6 @@
 // Calls drawn at random: for each function options that it has to take, of any shape. Optional ones are there or not.
 import fc from "fast-check";
-import type { AttentionOptions, CacheBytesOptions } from "ropewalk";
+import type { AttentionOptions, CacheBytesOptions, MlaCostOptions, MlaOptions } from "ropewalk";
 import {
   type Format,
   f32,
@@ -158,7 +158,11 @@ const counts = {
   nLayers: maybe(size(200)),
   seqLen: maybe(size(2 ** 20)),
   batch: maybe(size(64)),
-  bytesPerElement: fc.constantFrom(1, 2, 4),
+  bytesPerElement: fc.oneof(
+    fc.constantFrom(1, 2, 4),
+    size(64).map((bits) => bits / 8),
+    real(1 / 8, 8),
+  ),
 };
 const dims = { headDim: size(512), vHeadDim: maybe(size(512)) };
 
@@ -528,6 +532,124 @@ export const ropeRandomScores = fc
 export const ropeDecayBound = fc
   .tuple(fc.record({ invFreq: invFreq(9) }), distances)
   .map(([rest, distances]) => ({ ...rest, ...distances }));
+
+// ---- Latent attention --------------------------------------------------------------------------------------------------
+
+const latentShape = {
+  hiddenSize: size(20),
+  nHeads: size(4),
+  qLoraRank: maybe(size(12)),
+  kvLoraRank: size(20),
+  qkNopeHeadDim: size(10),
+  ropePairs: size(5),
+  vHeadDim: size(10),
+};
+
+/** Whole sequences of `qLen` tokens, without a cache. */
+export type PlainMla = Omit<MlaOptions, "x" | "cos" | "sin" | "cache"> &
+  Record<"x" | "cos" | "sin", Float32Array>;
+
+/** Weights of variance 1 / fan-in or so, and hidden states of variance 1 or so. */
+export const mla: fc.Arbitrary<PlainMla> = fc
+  .record({
+    ...latentShape,
+    batch: maybe(size(3)),
+    qLen: size(9),
+    form: maybe(fc.constantFrom("naive", "absorbed")),
+    causal: flag,
+    softmaxScale: maybe(real(-2, 2)),
+    epsilon: maybe(magnitude(0.01, 1)),
+    weights: flag,
+    scores: flag,
+    steps: flag,
+    ownRows: fc.boolean(),
+    values: tame,
+  })
+  .map(({ ropePairs, ownRows, values, softmaxScale, epsilon, ...rest }) => {
+    const { hiddenSize, nHeads, qLoraRank, kvLoraRank, qkNopeHeadDim, vHeadDim, batch = 1, qLen } = rest;
+    const qkRopeHeadDim = 2 * ropePairs;
+    const qkDim = qkNopeHeadDim + qkRopeHeadDim;
+    // Uniform numbers have a variance of 1/3.
+    const spread = values.kind === "even" ? Math.sqrt(3) : 1;
+    const matrix = (stream: number, rows: number, columns: number) =>
+      f32(values, rows * columns, stream).map((x) => (x * spread) / Math.sqrt(columns));
+    const gains = (stream: number, length: number) =>
+      f32({ kind: "even", seed: values.seed }, length, stream).map((x) => 1 + 0.3 * x);
+    const rows = (ownRows ? batch : 1) * qLen * ropePairs;
+    const angles = f32({ kind: "even", seed: values.seed }, rows, 9).map((x) => 100 * x);
+    // A latent that is nothing but rounding is normed to all there is, unless an epsilon holds it down.
+    const mayVanish = values.kind !== "even" || Math.min(kvLoraRank, qLoraRank ?? 4) < 4;
+    return given({
+      ...rest,
+      qkRopeHeadDim,
+      softmaxScale: softmaxScale && softmaxScale / Math.sqrt(qkDim),
+      epsilon: epsilon ?? (mayVanish ? 0.01 : undefined),
+      x: f32(values, batch * qLen * hiddenSize, 1).map((x) => x * spread),
+      qProj: qLoraRank === undefined ? matrix(2, nHeads * qkDim, hiddenSize) : undefined,
+      qAProj: qLoraRank && matrix(2, qLoraRank, hiddenSize),
+      qALayernorm: qLoraRank && gains(3, qLoraRank),
+      qBProj: qLoraRank && matrix(4, nHeads * qkDim, qLoraRank),
+      kvAProj: matrix(5, kvLoraRank + qkRopeHeadDim, hiddenSize),
+      kvALayernorm: gains(6, kvLoraRank),
+      kvBProj: matrix(7, nHeads * (qkNopeHeadDim + vHeadDim), kvLoraRank),
+      oProj: matrix(8, hiddenSize, nHeads * vHeadDim),
+      cos: angles.map(Math.cos),
+      sin: angles.map(Math.sin),
+    }) as PlainMla;
+  });
+
+export const latentCache = fc
+  .record({ batch: maybe(size(3)), capacity: size(12), kvLoraRank: size(9), ropePairs: size(4) })
+  .map(({ ropePairs, ...rest }) => given({ ...rest, qkRopeHeadDim: 2 * ropePairs }));
+
+export const mlaCost = fc
+  .record({
+    ...latentShape,
+    batch: maybe(size(4)),
+    qLen: size(12),
+    past: maybe(fc.nat(20)),
+    form: fc.constantFrom("naive", "absorbed"),
+    kept: maybe(fc.constantFrom("latent", "heads")),
+    causal: flag,
+  })
+  .map(
+    ({ ropePairs, past, kept, ...rest }) =>
+      given({
+        ...rest,
+        qkRopeHeadDim: 2 * ropePairs,
+        kvLen: past === undefined ? undefined : rest.qLen + past,
+        kept: rest.form === "absorbed" && kept === "heads" ? undefined : kept,
+      }) as MlaCostOptions,
+  );
+
+export const absorbRotation = fc
+  .tuple(
+    fc.record({
+      invFreq: invFreq(5),
+      more: fc.nat(5),
+      kvLoraRank: size(12),
+      layout,
+      contextLen: fc.oneof(size(4), size(600)),
+      values: tame,
+    }),
+    distances,
+  )
+  .map(([{ more, values, ...rest }, distances]) => {
+    const headDim = 2 * rest.invFreq.length + more;
+    return { ...rest, ...distances, headDim, keyUp: f32(values, headDim * rest.kvLoraRank, 1) };
+  });
+
+export const relativeErrors = fc
+  .record({ rows: size(7), columns: size(20), values, off: real(0, 1), gaps: fc.constantFrom(0, 0.5, 1) })
+  .map(({ values, off, gaps, ...rest }) => {
+    const exact = f32(values, rest.rows * rest.columns, 1);
+    const next = uniform(values.seed);
+    const seen = Array.from({ length: rest.columns }, () => next() >= gaps);
+    const others = f32(values, exact.length, 2);
+    // Columns that are exact, and some that are nothing.
+    const x = exact.map((value, i) => (seen[i % rest.columns] ? value + off * (others[i] as number) : value));
+    return { ...rest, exact, x };
+  });
 
 /** The format that is given, or the default. */
 export const formatOf = (options: { format?: Format | undefined }): Format => options.format ?? "bshd";

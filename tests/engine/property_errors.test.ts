@@ -48,6 +48,8 @@ interface Subject {
   outs?: string;
   /** The argument that is changed in a buffer, and comes back changed from an array. */
   changed?: string;
+  /** Cases, for one with very many arguments. */
+  runs?: number;
   /** What is wrong with this function alone. */
   mistakes?: (options: never) => Mistakes;
 }
@@ -96,6 +98,70 @@ const attentionMistakes = ({ batch = 1, qLen, kvLen, nHeads, kvLens }: Attention
   };
 };
 
+interface Mla {
+  batch?: number;
+  nHeads: number;
+  qLen: number;
+  qLoraRank?: number;
+  kvLoraRank: number;
+  qkNopeHeadDim: number;
+  qkRopeHeadDim: number;
+  vHeadDim: number;
+}
+
+const mlaMistakes = (options: Mla): Mistakes => {
+  const { batch = 1, nHeads, qLen, qLoraRank, kvLoraRank, qkRopeHeadDim, vHeadDim } = options;
+  const headDim = options.qkNopeHeadDim + qkRopeHeadDim;
+  const latents = { batch, capacity: qLen, kvLoraRank, qkRopeHeadDim };
+  const heads = { batch, capacity: qLen, nKvHeads: nHeads, headDim, vHeadDim };
+  const latentCache = (more: object) => ({ cache: keep(engine.latentCache({ ...latents, ...more })) });
+  const kvCache = (more: object) => ({ cache: keep(engine.kvCache({ ...heads, ...more })), form: "naive" });
+  return {
+    "an odd qkRopeHeadDim": () => ({ qkRopeHeadDim: qkRopeHeadDim + 1 }),
+    ...(qLoraRank === undefined
+      ? {
+          "no qProj": () => ({ qProj: undefined }),
+          "qAProj without its rank": () => ({ qAProj: new Float32Array(1) }),
+          "qALayernorm without its rank": () => ({ qALayernorm: new Float32Array(1) }),
+          "qBProj without its rank": () => ({ qBProj: new Float32Array(1) }),
+          "a rank beside qProj": () => ({ qLoraRank: 1 }),
+        }
+      : {
+          "no qAProj": () => ({ qAProj: undefined }),
+          "no qALayernorm": () => ({ qALayernorm: undefined }),
+          "no qBProj": () => ({ qBProj: undefined }),
+          "qProj beside its rank": () => ({ qProj: new Float32Array(1) }),
+          "no rank": () => ({ qLoraRank: undefined }),
+        }),
+    "a negative epsilon": () => ({ epsilon: -1e-9 }),
+    "a scale past float32": () => ({ softmaxScale: 1e39 }),
+    "a cache that is none": () => ({ cache: {} }),
+    "a cache of other latents": () => latentCache({ kvLoraRank: kvLoraRank + 1 }),
+    "a cache of other rotary keys": () => latentCache({ qkRopeHeadDim: qkRopeHeadDim + 2 }),
+    "a cache of more sequences": () => latentCache({ batch: batch + 1 }),
+    "a cache of other heads": () => kvCache({ nKvHeads: nHeads + 1 }),
+    "a cache of other keys": () => kvCache({ headDim: headDim + 1 }),
+    "a cache of other values": () => kvCache({ vHeadDim: vHeadDim + 1 }),
+    "a cache in another format": () => kvCache({ format: "bhsd" }),
+    "absorbed on heads": () => ({ ...kvCache({}), form: "absorbed" }),
+    ...(qLen > 1 && {
+      "a cache that is too small": () => latentCache({ capacity: qLen - 1 }),
+      "a cache of heads that is too small": () => kvCache({ capacity: qLen - 1 }),
+    }),
+    "a deleted cache": () => {
+      const made = latentCache({});
+      made.cache.delete();
+      return made;
+    },
+    "an array for scores": () => ({ scores: new Float32Array(1) }),
+    "a text for weights": () => ({ weights: "yes" }),
+    "a buffer for steps": () => ({ steps: bufferOf("f32", 1) }),
+    "too large a buffer for weights": () => ({
+      weights: bufferOf("f32", batch * nHeads * qLen * qLen + 1),
+    }),
+  };
+};
+
 const infinities = ({ invFreq }: { invFreq: Float64Array }): Mistakes =>
   Object.fromEntries(
     [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY].map((wrong) => [
@@ -135,8 +201,50 @@ const subjects: Record<string, Subject> = {
   cacheBytes: {
     options: calls.cacheBytes,
     required: "kind bytesPerElement",
-    mistakes: () => ({ "3 bytes": () => ({ bytesPerElement: 3 }) }),
+    mistakes: () => ({
+      "no bytes": () => ({ bytesPerElement: 0 }),
+      "half a bit": () => ({ bytesPerElement: 1 / 16 }),
+      "9 bytes": () => ({ bytesPerElement: 9 }),
+    }),
   },
+  mla: {
+    options: calls.mla,
+    required: `x qLen hiddenSize nHeads kvLoraRank qkNopeHeadDim qkRopeHeadDim vHeadDim kvAProj kvALayernorm kvBProj
+      oProj cos sin`,
+    outs: "out weights scores",
+    runs: 500,
+    mistakes: mlaMistakes,
+  },
+  latentCache: {
+    options: calls.latentCache,
+    required: "capacity kvLoraRank qkRopeHeadDim",
+    mistakes: ({ qkRopeHeadDim }: { qkRopeHeadDim: number }) => ({
+      "an odd qkRopeHeadDim": () => ({ qkRopeHeadDim: qkRopeHeadDim + 1 }),
+    }),
+  },
+  mlaCost: {
+    options: calls.mlaCost,
+    required: "form qLen hiddenSize nHeads kvLoraRank qkNopeHeadDim qkRopeHeadDim vHeadDim",
+    mistakes: ({ qLen, qkRopeHeadDim }: { qLen: number; qkRopeHeadDim: number }) => ({
+      "an odd qkRopeHeadDim": () => ({ qkRopeHeadDim: qkRopeHeadDim + 1 }),
+      "fewer tokens than new ones": () => ({ kvLen: qLen - 1 }),
+      "heads kept for the absorbed form": () => ({ form: "absorbed", kept: "heads" }),
+    }),
+  },
+  absorbRotation: {
+    options: calls.absorbRotation,
+    required: "keyUp headDim kvLoraRank invFreq layout contextLen count",
+    free: "invFreq",
+    mistakes: ({ invFreq, headDim }: { invFreq: Float64Array; headDim: number }): Mistakes => ({
+      ...infinities({ invFreq }),
+      "more pairs than a head has": () => ({ invFreq: new Float64Array(Math.floor(headDim / 2) + 1) }),
+      "half a context": () => ({ contextLen: 1.5 }),
+      "no context": () => ({ contextLen: 0 }),
+      "too far a distance": () => ({ firstDistance: 1e101 }),
+      "too far a step": () => ({ step: -1e101 }),
+    }),
+  },
+  relativeErrors: { options: calls.relativeErrors, required: "x exact rows columns", outs: "out" },
   rmsNorm: {
     options: calls.rmsNorm,
     required: "x rows dim",
@@ -285,7 +393,8 @@ const subjects: Record<string, Subject> = {
 const words = (text: string) => new Set(text.trim().split(/\s+/));
 const sizes =
   words(`batch capacity nKvHeads headDim vHeadDim rotaryDim qLen kvLen seqLen nHeads rows dim outer inner
-  size inDim outDim count draws numBuckets maxDistance nLayers bytesPerElement kvLoraRank qkRopeHeadDim`);
+  size inDim outDim count draws numBuckets maxDistance nLayers kvLoraRank qkRopeHeadDim
+  hiddenSize qLoraRank qkNopeHeadDim columns`);
 const int32s = words("queryOffset positionOffset leftWindowSize rightWindowSize");
 const uint32s = words("seed stream");
 
@@ -402,7 +511,8 @@ describe("one thing wrong", () => {
   for (const [method, subject] of Object.entries(subjects)) {
     const call = (options: unknown) => {
       const result = methods[method]?.call(engine, options);
-      return method === "kvCache" ? keep(result as AnyBuffer) && undefined : result;
+      const isCache = ["kvCache", "latentCache"].includes(method);
+      return isCache ? keep(result as AnyBuffer) && undefined : result;
     };
 
     const holds = (options: Options, n: number) => {
@@ -454,7 +564,7 @@ describe("one thing wrong", () => {
           for (const thing of made.splice(0)) thing.delete();
         }
       },
-      100,
+      subject.runs ?? 100,
     );
   }
 });

@@ -105,7 +105,9 @@ describe.each(calls)("$title", (call) => {
       expect(numbers.length).toBeGreaterThan(0);
       expect(numbers).not.toContain(untouched);
     }
-    for (let mixture = 1; mixture < 2 ** tensors.length; mixture++) {
+    // Of very many every so many-th, an odd number, so that each tensor is in and out of buffers.
+    const stride = tensors.length > 10 ? 2 ** (tensors.length - 10) + 1 : 1;
+    for (let mixture = 1; mixture < 2 ** tensors.length; mixture += stride) {
       const isBuffer = (name: string) => ((mixture >> tensors.indexOf(name)) & 1) === 1;
       const where = tensors.filter(isBuffer).join(", ");
       expect(contentWhere(engine, call, isBuffer), `in buffers: ${where}`).toEqual(expected);

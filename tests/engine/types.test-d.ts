@@ -7,7 +7,13 @@ import {
   type F32Buffer,
   type F64Buffer,
   type I32Buffer,
+  type KvCache,
+  type LatentCache,
   loadRopewalk,
+  type MlaCost,
+  type MlaForm,
+  type MlaOptions,
+  type MlaSteps,
   type RopeLayout,
   type Ropewalk,
   RopewalkError,
@@ -100,6 +106,73 @@ expectTypeOf(engine.attention({ ...heads, ...past, out: f32, presentKey: f32 }))
 expectTypeOf(engine.attention({ ...heads, out: f32 })).toEqualTypeOf<void>();
 expectTypeOf(engine.attention({ ...heads, out: f32, weights: f32 })).toEqualTypeOf<void>();
 
+// ---- Latent attention --------------------------------------------------------------------------------------------------
+
+const latentShape = {
+  hiddenSize: 2,
+  nHeads: 1,
+  kvLoraRank: 2,
+  qkNopeHeadDim: 1,
+  qkRopeHeadDim: 2,
+  vHeadDim: 1,
+};
+const layer = {
+  ...{ ...latentShape, x: floats, qLen: 1, qProj: floats, kvAProj: floats, kvALayernorm: f32 },
+  ...{ kvBProj: floats, oProj: floats, cos: floats, sin: f32 },
+};
+expectTypeOf(engine.mla(layer)).toEqualTypeOf<{ out: Float32Array }>();
+expectTypeOf(engine.mla({ ...layer, weights: false, scores: false, steps: false })).toEqualTypeOf<{
+  out: Float32Array;
+}>();
+expectTypeOf(engine.mla({ ...layer, weights: true })).toEqualTypeOf<{
+  out: Float32Array;
+  weights: Float32Array;
+}>();
+expectTypeOf(engine.mla({ ...layer, scores: true, weights: f32 })).toEqualTypeOf<{
+  out: Float32Array;
+  scores: Float32Array;
+}>();
+expectTypeOf(engine.mla({ ...layer, steps: true })).toEqualTypeOf<{ out: Float32Array; steps: MlaSteps }>();
+expectTypeOf(engine.mla({ ...layer, weights: perhaps, steps: perhaps })).toEqualTypeOf<{
+  out: Float32Array;
+  weights?: Float32Array;
+  steps?: MlaSteps;
+}>();
+expectTypeOf(engine.mla({ ...layer, out: f32 })).toEqualTypeOf<void>();
+expectTypeOf(engine.mla({ ...layer, out: f32, weights: f32, scores: f32 })).toEqualTypeOf<void>();
+expectTypeOf(engine.mla({ ...layer, out: f32, steps: true, form: "naive" })).toEqualTypeOf<{
+  steps: MlaSteps;
+}>();
+const latentInto = { ...layer, out: f32 };
+expectTypeOf(engine.mla(latentInto)).toEqualTypeOf<void>();
+declare const someLayer: MlaOptions;
+expectTypeOf(engine.mla(someLayer)).toHaveProperty("out");
+expectTypeOf<MlaForm>().toEqualTypeOf<"naive" | "absorbed">();
+const latents = engine.latentCache({ capacity: 4, kvLoraRank: 2, qkRopeHeadDim: 2 });
+expectTypeOf(latents).toEqualTypeOf<LatentCache>();
+expectTypeOf(latents).toExtend<Disposable>();
+expectTypeOf(latents.read()).toEqualTypeOf<Float32Array>();
+expectTypeOf(latents.append({ latents: floats })).toEqualTypeOf<void>();
+expectTypeOf(latents.append({ latents: f32, len: 2 })).toEqualTypeOf<void>();
+expectTypeOf(latents.truncate(1)).toEqualTypeOf<void>();
+expectTypeOf(latents.bytesUsed).toEqualTypeOf<number>();
+expectTypeOf(latents.kvLoraRank).toEqualTypeOf<number>();
+declare const keysAndValues: KvCache;
+expectTypeOf(engine.mla({ ...layer, cache: latents })).toEqualTypeOf<{ out: Float32Array }>();
+expectTypeOf(engine.mla({ ...layer, cache: keysAndValues, scores: true })).toEqualTypeOf<{
+  out: Float32Array;
+  scores: Float32Array;
+}>();
+expectTypeOf(engine.mlaCost({ ...latentShape, form: "naive", qLen: 1 })).toEqualTypeOf<MlaCost>();
+const rotatedKeys = { keyUp: floats, headDim: 2, kvLoraRank: 2, invFreq: doubles, layout: "half" as const };
+expectTypeOf(engine.absorbRotation({ ...rotatedKeys, contextLen: 8, count: 2 })).toEqualTypeOf<{
+  absorbed: Float32Array;
+  error: Float32Array;
+}>();
+const compared = { x: floats, exact: f32, rows: 2, columns: 2 };
+expectTypeOf(engine.relativeErrors(compared)).toEqualTypeOf<Float32Array>();
+expectTypeOf(engine.relativeErrors({ ...compared, out: f32 })).toEqualTypeOf<void>();
+
 // ---- Options that stand in a variable, where the compiler does not look for surplus names ------------------------------
 
 const encodingInto = { seqLen: 2, dim: 2, out: f32 };
@@ -188,6 +261,26 @@ engine.pairPolar({ x: floats });
 engine.attention({ ...heads, causal: 1 });
 // @ts-expect-error: an array for the weights
 engine.attention({ ...heads, weights: floats });
+// @ts-expect-error: no steps go into a buffer
+engine.mla({ ...layer, steps: f32 });
+// @ts-expect-error: an array for the scores
+engine.mla({ ...layer, scores: floats });
+// @ts-expect-error: a form that there is not
+engine.mla({ ...layer, form: "latent" });
+// @ts-expect-error: no weights
+engine.mla({ ...latentShape, x: floats, qLen: 1, cos: floats, sin: floats });
+// @ts-expect-error: what attention keeps in place of a cache
+engine.mla({ ...layer, cache: { key: floats, value: floats } });
+// @ts-expect-error: a cache of latents for attention
+engine.attention({ query: floats, qLen: 1, nHeads: 1, cache: latents });
+// @ts-expect-error: keys for a cache of latents
+latents.append({ key: floats, value: floats });
+// @ts-expect-error: a length is what it is
+latents.length = 2;
+// @ts-expect-error: no form
+engine.mlaCost({ ...latentShape, qLen: 1 });
+// @ts-expect-error: floats for frequencies
+engine.absorbRotation({ ...rotatedKeys, invFreq: floats, contextLen: 8, count: 2 });
 // @ts-expect-error: no seed
 engine.seededEmbedding({ tokenIds: ids, dim: 2 });
 // @ts-expect-error: a big integer

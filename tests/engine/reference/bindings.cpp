@@ -11,11 +11,13 @@
 #include <string>
 #include <vector>
 
+#include "reference/absorption.hpp"
 #include "reference/analysis.hpp"
 #include "reference/attention.hpp"
 #include "reference/embedding.hpp"
 #include "reference/encodings.hpp"
 #include "reference/kv_cache.hpp"
+#include "reference/mla.hpp"
 #include "reference/normalization.hpp"
 #include "reference/position_bias.hpp"
 #include "reference/rope.hpp"
@@ -359,6 +361,46 @@ val rope_decay_bound(const Options& o) {
   return array(bounds);
 }
 
+// ---- Latent attention ------------------------------------------------------------------------------------------------
+
+/// Whole sequences of `len` tokens from their first on, and a row of cos and sin for each of them, as for all sequences.
+val mla(const Options& o) {
+  MlaLayer layer;
+  layer.shape = {.hidden_size = o.uint32("hiddenSize"),
+                 .n_heads = o.uint32("nHeads"),
+                 .q_lora_rank = o.has("qLoraRank") ? o.uint32("qLoraRank") : 0,
+                 .kv_lora_rank = o.uint32("kvLoraRank"),
+                 .qk_nope_head_dim = o.uint32("qkNopeHeadDim"),
+                 .qk_rope_head_dim = o.uint32("qkRopeHeadDim"),
+                 .v_head_dim = o.uint32("vHeadDim")};
+  layer.q_a_proj = o.doubles("qAProj");
+  layer.q_a_layernorm = o.doubles("qALayernorm");
+  layer.q_b_proj = o.doubles(o.has("qLoraRank") ? "qBProj" : "qProj");
+  layer.kv_a_proj = o.doubles("kvAProj");
+  layer.kv_a_layernorm = o.doubles("kvALayernorm");
+  layer.kv_b_proj = o.doubles("kvBProj");
+  layer.o_proj = o.doubles("oProj");
+  const MlaResult result =
+      reference::mla(o.doubles("x"), layer, o.doubles("cos"), o.doubles("sin"), o.size("batch"),
+                     o.size("len"), o.number("softmaxScale"), o.number("epsilon"), o.flag("causal"));
+  return object(std::pair("out", array(result.out)), std::pair("weights", array(result.weights)),
+                std::pair("scores", array(result.scores)), std::pair("query", array(result.query)),
+                std::pair("latents", array(result.latents)), std::pair("key", array(result.key)),
+                std::pair("value", array(result.value)));
+}
+
+val absorb_rotation(const Options& o) {
+  const Absorption found =
+      reference::absorb_rotation(o.doubles("keyUp"), o.size("kvLoraRank"), o.doubles("invFreq"),
+                                 o.layout("layout"), o.size("contextLen"), distances(o));
+  return object(std::pair("absorbed", array(found.absorbed)), std::pair("error", array(found.error)));
+}
+
+val relative_errors(const Options& o) {
+  return array(
+      reference::relative_errors(o.doubles("x"), o.doubles("exact"), o.size("rows"), o.size("columns")));
+}
+
 template <val (*make)(const Options&)>
 val call(const val& options) {
   return make(Options(options));
@@ -402,6 +444,9 @@ EMSCRIPTEN_BINDINGS(reference) {
   function("ropeScoreByDistance", &call<rope_score_by_distance>);
   function("ropeRandomScores", &call<rope_random_scores>);
   function("ropeDecayBound", &call<rope_decay_bound>);
+  function("mla", &call<mla>);
+  function("absorbRotation", &call<absorb_rotation>);
+  function("relativeErrors", &call<relative_errors>);
 }
 
 }  // namespace ropewalk::reference

@@ -43,6 +43,10 @@ export interface Reference {
   ropeScoreByDistance: Of<Float64Array>;
   ropeRandomScores: Of<{ mean: Float64Array; deviation: Float64Array }>;
   ropeDecayBound: Of<Float64Array>;
+  /** Of whole sequences of `len` tokens; a row of cos and sin for each of them, the same in all sequences. */
+  mla: Of<Record<"out" | "weights" | "scores" | "query" | "latents" | "key" | "value", Float64Array>>;
+  absorbRotation: Of<{ absorbed: Float64Array; error: Float64Array }>;
+  relativeErrors: Of<Float64Array>;
 }
 
 export async function loadReference(): Promise<Reference> {
