@@ -35,10 +35,17 @@ test("types.test-d.ts holds for the built package", { timeout: 60_000 }, async (
 
 const user = `
   import { type F32Buffer, loadRopewalk, RopewalkError } from "ropewalk";
+  import { openSafetensors, readAttention } from "ropewalk/safetensors";
   const engine = await loadRopewalk();
   const out: Float32Array = engine.integerEncoding({ seqLen: 4, dim: 2 });
   const buffer: F32Buffer = engine.f32(out);
   export const bad = new RopewalkError("bad_type", "x", buffer, "nothing").code;
+  const layer = await readAttention(await openSafetensors("model.safetensors"), 0);
+  if (layer.kind === "mla") {
+    const attended: Float32Array = engine.mla({ ...layer, x: out, qLen: 1, cos: out, sin: out }).out;
+    const heads: number = layer.nHeads + attended.length;
+    console.log(heads);
+  }
   // What is the engine's own affair is not in the types.
   // @ts-expect-error
   export const { isOf } = buffer;

@@ -362,7 +362,7 @@ export class RopewalkLatent extends LitElement {
             <p class="claim"><b id="less">${less(sixBits)}</b></p>
             <p class="words">
               Against DeepSeek 67B, which has 8 heads of keys and values already: ${bytesText(before)} of a token at 16 bits,
-              against ${bytesText(sixBits)} with V2’s cache at 6 bits, as it is served
+              against ${bytesText(sixBits)} with V2’s cache at 6 bits on average, as it is served
               (<a href="https://arxiv.org/abs/2405.04434">arXiv:2405.04434</a>, section 3.2.3). At 16 bits both it would be
               ${less(sixteenBits)}. The paper prints no sum; this one gives its number.
             </p>
