@@ -28,6 +28,8 @@ import { tokenize } from "./tokens.js";
 
 const lectureSentence = "Einstein developed the theory of relativity. This breakthrough reshaped physics.";
 const mostTokens = 64;
+/** Of everything that is drawn at random. */
+const seed = 7;
 const contexts = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, distances];
 const contextLengths = [1, 1024, 4096, 8192, 32_768, 131_072, 1_000_000];
 const precisions = [
@@ -36,7 +38,7 @@ const precisions = [
   { bytes: 1, name: "8 bits" },
   { bytes: 0.75, name: "6 bits" },
 ];
-const largestPhase: Record<Phase, string> = { decode: "one new token", prefill: "all tokens at once" };
+const phaseWords: Record<Phase, string> = { decode: "one new token", prefill: "all tokens at once" };
 
 /**
  * DeepSeek's latent attention: one sentence by both of its computations; why RoPE cannot be absorbed, and what mends it;
@@ -46,7 +48,6 @@ export class RopewalkLatent extends LitElement {
   @state() private text = lectureSentence;
   /** «breakthrough», once the sentence is the lecture's. */
   @state() private newest = 8;
-  @state() private seed = 7;
   @state() private nHeads = 4;
   @state() private head = 0;
   @state() private kvLoraRank = 32;
@@ -102,8 +103,8 @@ export class RopewalkLatent extends LitElement {
     this.newest = Math.max(0, Math.min(this.newest, this.tokens.length - 1));
     if (this.pipeline === undefined || this.absorptions === undefined) return;
     try {
-      const { tokens, newest, seed, nHeads, kvLoraRank, qLoraRank } = this;
-      const of = ["engine", "text", "newest", "seed", "nHeads", "kvLoraRank", "qLoraRank"];
+      const { tokens, newest, nHeads, kvLoraRank, qLoraRank } = this;
+      const of = ["engine", "text", "newest", "nHeads", "kvLoraRank", "qLoraRank"];
       if (of.some((name) => changed.has(name)) && tokens.length > 0) {
         this.results = this.pipeline.run({ tokens, newest, seed, nHeads, kvLoraRank, qLoraRank });
       }
@@ -390,7 +391,7 @@ export class RopewalkLatent extends LitElement {
             "phase",
             ["decode", "prefill"] as const,
             phase,
-            (value) => `${value}: ${largestPhase[value]}`,
+            (value) => `${value}: ${phaseWords[value]}`,
             (value) => {
               this.#cancel();
               this.phase = value;
