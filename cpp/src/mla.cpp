@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
 
 #include "matmul.hpp"
 #include "ropewalk/normalization.hpp"
