@@ -326,9 +326,14 @@ test("nothing moves by itself", async () => {
 
 test("is found from the other pages, and leads to them", async () => {
   const page = await site.visit("");
-  await page.getByRole("link", { name: "Latent attention" }).click();
-  await page.locator("#difference").waitFor();
-  expect(await page.title()).toBe("Latent attention · Ropewalk");
+  // From the lane, and from the last rung of the ladder.
+  for (const place of ["navigation", "complementary"] as const) {
+    await page.getByRole(place).getByRole("link", { name: "Latent attention" }).click();
+    await page.locator("#difference").waitFor();
+    expect(await page.title()).toBe("Latent attention · Ropewalk");
+    await page.getByRole("link", { name: "From counting to turning" }).click();
+    await page.getByRole("heading", { name: "Rotary: turn, don’t add" }).waitFor();
+  }
   await page.getByRole("link", { name: "Which RoPE does this model use?" }).click();
   await page.locator("#type").waitFor();
 });

@@ -79,6 +79,11 @@ export const chapters: Record<Encoding, Chapter> = {
         text: "The lecture says that slow strands carry long-range references. In Gemma 7B the fastest serve positional heads, and the slowest look semantic.",
         source: arxiv("2410.06205"),
       },
+      {
+        heading: "What comes next",
+        text: "DeepSeek keeps one short latent of each token and makes all keys from it. With rotated keys that does not work as it stands.",
+        source: { name: "Latent attention", url: "./mla.html" },
+      },
     ],
   },
 };
