@@ -125,19 +125,9 @@ export class RopewalkAbsorption extends Chart {
         ? nothing
         : svg`<line class="cursor" x1=${x(distance)} x2=${x(distance)} y1=${margin.top} y2=${bottom}></line>`;
     return html`
-      <div
-        class="chart"
-        role="group"
-        tabindex="0"
-        aria-label="Scores and errors by distance: arrow keys go from one distance to the next"
-        @keydown=${this.onKey}
-        @focus=${this.onFocus}
-        @blur=${this.onBlur}
-        @pointermove=${this.onPoint}
-        @pointerdown=${this.onPoint}
-        @pointerleave=${this.onLeave}
-      >
-        <h3>One query and one latent: their score, and what the best single matrix makes of it</h3>
+      ${this.renderChart(
+        "Scores and errors by distance: arrow keys go from one distance to the next",
+        html`<h3>One query and one latent: their score, and what the best single matrix makes of it</h3>
         <svg width=${width} height=${height} aria-hidden="true">
           ${shade}
           <g class="score" transform="translate(${margin.left - 6} 0)"></g>
@@ -158,12 +148,9 @@ export class RopewalkAbsorption extends Chart {
           <text class="halo" x=${margin.left + 8} y=${error(0) - 8}>decoupled: at most ${Math.max(...results.decoupled).toExponential(1)}</text>
           <text x=${width - margin.right} y=${height - 2} text-anchor="end">distance from query to key, in tokens</text>
           ${cursor}
-        </svg>
-      </div>
-      <p class="readout ${distance === undefined ? "quiet" : ""}">
-        ${distance === undefined ? "Point at a distance, or walk along them with the arrow keys." : this.sentence(distance)}
-      </p>
-      <div class="visually-hidden" role="status" aria-live="polite">${this.said}</div>
+        </svg>`,
+      )}
+      ${this.renderReadout("Point at a distance, or walk along them with the arrow keys.")}
       ${guard([this.settled], () => this.#renderTable(results))}
     `;
   }

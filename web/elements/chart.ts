@@ -1,4 +1,4 @@
-import { css } from "lit";
+import { css, html } from "lit";
 import { state } from "lit/decorators.js";
 import { Picture } from "./picture.js";
 
@@ -59,18 +59,45 @@ export abstract class Chart extends Picture {
   /** What there is to read of a point. */
   protected abstract sentence(point: number): string;
 
+  /** What is pointed at and walked along. */
+  protected renderChart(label: string, content: unknown) {
+    return html`<div
+      class="chart"
+      role="group"
+      tabindex="0"
+      aria-label=${label}
+      @keydown=${this.#onKey}
+      @focus=${this.#onFocus}
+      @blur=${this.#onBlur}
+      @pointermove=${this.#onPoint}
+      @pointerdown=${this.#onPoint}
+      @pointerleave=${this.#onLeave}
+    >
+      ${content}
+    </div>`;
+  }
+
+  /** What there is to read of the point that is looked at, or else `hint`; and what is said of it. */
+  protected renderReadout(hint: string, text: (point: number) => unknown = (point) => this.sentence(point)) {
+    const { current } = this;
+    return html`
+      <p class="readout ${current === undefined ? "quiet" : ""}">${current === undefined ? hint : text(current)}</p>
+      <div class="visually-hidden" role="status" aria-live="polite">${this.said}</div>
+    `;
+  }
+
   #goTo(point: number | undefined, says = false): void {
     this.lookAt(point);
     this.said = says && point !== undefined ? this.sentence(point) : "";
   }
 
-  protected readonly onFocus = (): void => {
+  readonly #onFocus = (): void => {
     if (this.current === undefined) this.#goTo(0, true);
   };
 
-  protected readonly onBlur = (): void => this.#goTo(undefined);
+  readonly #onBlur = (): void => this.#goTo(undefined);
 
-  protected readonly onKey = (event: KeyboardEvent): void => {
+  readonly #onKey = (event: KeyboardEvent): void => {
     const at = this.current ?? 0;
     const steps: Record<string, number> = {
       ArrowLeft: at - 1,
@@ -88,13 +115,13 @@ export abstract class Chart extends Picture {
     this.#goTo(Math.max(0, Math.min(this.last, to)), true);
   };
 
-  protected readonly onPoint = (event: PointerEvent): void => {
+  readonly #onPoint = (event: PointerEvent): void => {
     const { left } = (event.currentTarget as Element).getBoundingClientRect();
     const point = this.pointAt(event.clientX - left);
     if (point !== undefined && point >= 0 && point <= this.last) this.#goTo(point);
   };
 
-  protected readonly onLeave = (event: PointerEvent): void => {
+  readonly #onLeave = (event: PointerEvent): void => {
     // A finger that is lifted leaves too; what it has pointed at stays, as does what the keyboard is at.
     if (event.pointerType === "touch" || this.shadowRoot?.activeElement != null) return;
     this.#goTo(undefined);

@@ -150,19 +150,9 @@ export class RopewalkCost extends Chart {
           </li>`,
         )}
       </ul>
-      <div
-        class="chart"
-        role="group"
-        tabindex="0"
-        aria-label="Cost by length: arrow keys go from one length to the next"
-        @keydown=${this.onKey}
-        @focus=${this.onFocus}
-        @blur=${this.onBlur}
-        @pointermove=${this.onPoint}
-        @pointerdown=${this.onPoint}
-        @pointerleave=${this.onLeave}
-      >
-        <svg width=${width} height=${height} aria-hidden="true">
+      ${this.renderChart(
+        "Cost by length: arrow keys go from one length to the next",
+        html`<svg width=${width} height=${height} aria-hidden="true">
           <g class="y" transform="translate(${margin.left - 6} 0)"></g>
           <g class="x" transform="translate(0 ${bottom + 4})"></g>
           <text x=${width - margin.right} y=${height - 2} text-anchor="end">tokens, those before with the new ones</text>
@@ -175,12 +165,9 @@ export class RopewalkCost extends Chart {
                   : svg`<circle cx=${x(lengths[i] as number)} cy=${y(value)} r=${i === at ? 5 : 3}></circle>`,
               )}`,
           )}
-        </svg>
-      </div>
-      <p class="readout ${at === undefined ? "quiet" : ""}">
-        ${at === undefined ? "Point at a length, or walk along them with the arrow keys." : this.#lines(at)}
-      </p>
-      <div class="visually-hidden" role="status" aria-live="polite">${this.said}</div>
+        </svg>`,
+      )}
+      ${this.renderReadout("Point at a length, or walk along them with the arrow keys.", (point) => this.#lines(point))}
       ${this.#renderTable(curves)}
     `;
   }

@@ -161,22 +161,17 @@ export class RopewalkLatent extends LitElement {
     return html`
       <section class="panel">
         <h2>One token, by two routes to the same output</h2>
-        <div class="move">
-          <label for="newest">The sentence so far: everything before the newest token is in the cache</label>
-          <output for="newest">${newest + 1} of ${tokens.length}</output>
-          <input
-            id="newest"
-            type="range"
-            min="0"
-            max=${tokens.length - 1}
-            step="1"
-            .value=${live(String(newest))}
-            aria-valuetext="newest token ${token}, ${newest + 1} of ${tokens.length}; ${times(bytes.latent)} bytes cached"
-            @input=${(event: Event) => {
-              this.newest = (event.target as HTMLInputElement).valueAsNumber;
-            }}
-          />
-        </div>
+        ${this.#slider(
+          "newest",
+          "The sentence so far: everything before the newest token is in the cache",
+          `${newest + 1} of ${tokens.length}`,
+          tokens.length - 1,
+          newest,
+          `newest token ${token}, ${newest + 1} of ${tokens.length}; ${times(bytes.latent)} bytes cached`,
+          (value) => {
+            this.newest = value;
+          },
+        )}
         <div class="fields">
           ${this.#radios("Heads", "nHeads", [1, 2, 4, 8], this.nHeads, String, (value) => {
             this.nHeads = value;
@@ -257,22 +252,17 @@ export class RopewalkLatent extends LitElement {
           expanded keys, and it is W<sup>UK</sup> turned back by the distance: another for each. The best single one, in least
           squares, is their mean; there fast pairs cancel, and only slow ones are left.
         </p>
-        <div class="move">
-          <label for="context">The single matrix is fitted to queries at the end of so many tokens</label>
-          <output for="context">${contextLen.toLocaleString("en")}</output>
-          <input
-            id="context"
-            type="range"
-            min="0"
-            max=${contexts.length - 1}
-            step="1"
-            .value=${live(String(at))}
-            aria-valuetext="fitted to ${contextLen} tokens; largest error among them ${percent(largestInside)}"
-            @input=${(event: Event) => {
-              this.contextLen = contexts[(event.target as HTMLInputElement).valueAsNumber] ?? 1;
-            }}
-          />
-        </div>
+        ${this.#slider(
+          "context",
+          "The single matrix is fitted to queries at the end of so many tokens",
+          contextLen.toLocaleString("en"),
+          contexts.length - 1,
+          at,
+          `fitted to ${contextLen} tokens; largest error among them ${percent(largestInside)}`,
+          (value) => {
+            this.contextLen = contexts[value] ?? 1;
+          },
+        )}
         <dl class="readouts three">
           ${readout("fitted", "largest error where it was fitted", percent(largestInside), `distances 0 to ${contextLen - 1}`)}
           ${readout("beyond", "error at the far end", percent(rotary[distances - 1] as number), `distance ${distances - 1}`)}
@@ -332,22 +322,17 @@ export class RopewalkLatent extends LitElement {
             },
           )}
         </div>
-        <div class="move">
-          <label for="cachedTokens">Tokens in the text, whose cache in all layers is</label>
-          <output for="cachedTokens">${cachedTokens.toLocaleString("en")}</output>
-          <input
-            id="cachedTokens"
-            type="range"
-            min="0"
-            max=${contextLengths.length - 1}
-            step="1"
-            .value=${live(String(contextLengths.indexOf(cachedTokens)))}
-            aria-valuetext="${cachedTokens.toLocaleString("en")} tokens"
-            @input=${(event: Event) => {
-              this.cachedTokens = contextLengths[(event.target as HTMLInputElement).valueAsNumber] ?? 1;
-            }}
-          />
-        </div>
+        ${this.#slider(
+          "cachedTokens",
+          "Tokens in the text, whose cache in all layers is",
+          cachedTokens.toLocaleString("en"),
+          contextLengths.length - 1,
+          contextLengths.indexOf(cachedTokens),
+          `${cachedTokens.toLocaleString("en")} tokens`,
+          (value) => {
+            this.cachedTokens = contextLengths[value] ?? 1;
+          },
+        )}
         <ropewalk-cache-bars .rows=${rows} .per=${per} .tokens=${cachedTokens}></ropewalk-cache-bars>
         <div class="claims">
           <section>
@@ -505,6 +490,32 @@ export class RopewalkLatent extends LitElement {
     this.worker?.terminate();
     this.worker = undefined;
     this.measuring = false;
+  }
+
+  /** One of `last` + 1 places on a slider; `shown` is what is set large beside it, `words` what is said of it. */
+  #slider(
+    id: string,
+    label: string,
+    shown: string,
+    last: number,
+    at: number,
+    words: string,
+    move: (value: number) => void,
+  ) {
+    return html`<div class="move">
+      <label for=${id}>${label}</label>
+      <output for=${id}>${shown}</output>
+      <input
+        id=${id}
+        type="range"
+        min="0"
+        max=${last}
+        step="1"
+        .value=${live(String(at))}
+        aria-valuetext=${words}
+        @input=${(event: Event) => move((event.target as HTMLInputElement).valueAsNumber)}
+      />
+    </div>`;
   }
 
   #radios<T>(

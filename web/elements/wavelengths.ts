@@ -176,7 +176,7 @@ export class RopewalkWavelengths extends Chart {
   }
 
   protected override render() {
-    const { scaled, unscaled, pair } = this;
+    const { scaled, unscaled } = this;
     const layout = this.#layout;
     if (scaled === undefined || unscaled === undefined || layout === undefined) return nothing;
     const isStretched = scaled.wavelength.some((value, i) => value !== unscaled.wavelength[i]);
@@ -201,19 +201,9 @@ export class RopewalkWavelengths extends Chart {
             : nothing
         }
       </p>
-      <div
-        class="chart"
-        role="group"
-        tabindex="0"
-        aria-label="Positions for one turn, pair by pair: arrow keys go from one to the next"
-        @keydown=${this.onKey}
-        @focus=${this.onFocus}
-        @blur=${this.onBlur}
-        @pointermove=${this.onPoint}
-        @pointerdown=${this.onPoint}
-        @pointerleave=${this.onLeave}
-      >
-        <svg width=${layout.width} height=${layout.height} aria-hidden="true">
+      ${this.renderChart(
+        "Positions for one turn, pair by pair: arrow keys go from one to the next",
+        html`<svg width=${layout.width} height=${layout.height} aria-hidden="true">
           ${this.#renderLengths(layout)}
           <g class="y" transform="translate(${margin.left - 8} 0)"></g>
           <g class="x" transform="translate(0 ${layout.height - margin.bottom + 6})"></g>
@@ -222,12 +212,9 @@ export class RopewalkWavelengths extends Chart {
             pair, from the fastest to the slowest
           </text>
           ${this.#renderPairs(layout, scaled, unscaled)}
-        </svg>
-      </div>
-      <p class="readout ${pair === undefined ? "quiet" : ""}">
-        ${pair === undefined ? "Point at a pair, or walk along them with the arrow keys." : this.sentence(pair)}
-      </p>
-      <div class="visually-hidden" role="status" aria-live="polite">${this.said}</div>
+        </svg>`,
+      )}
+      ${this.renderReadout("Point at a pair, or walk along them with the arrow keys.")}
       ${guard([this.settled], () => this.#renderTable())}
     `;
   }
