@@ -41,7 +41,7 @@ export class RopewalkCacheBars extends Picture {
       }
 
       .model {
-        width: 12em;
+        width: 13.5em;
       }
 
       .number {
@@ -117,7 +117,7 @@ export class RopewalkCacheBars extends Picture {
           border-top: 1px solid var(--line);
         }
 
-        tbody tr :is(th, td) {
+        tbody :is(.model, .bar, .number, .source) {
           display: block;
           width: auto;
           padding: 0;

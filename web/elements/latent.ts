@@ -339,7 +339,7 @@ export class RopewalkLatent extends LitElement {
             <h3>«57 times smaller»: against what?</h3>
             <p class="claim"><b id="times">${(mha / one).toFixed(1)} times</b></p>
             <p class="words">
-              Against multi-head attention with DeepSeek-V2’s own 128 heads, which no model has: ${mha.toLocaleString("en")}
+              Against multi-head attention with DeepSeek-V2’s own 128 heads, which nobody built: ${mha.toLocaleString("en")}
               elements of a token in a layer, against ${one.toLocaleString("en")}.
             </p>
           </section>
