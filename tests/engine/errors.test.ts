@@ -1248,3 +1248,11 @@ test("the table has every function of the engine", () => {
   const outside = methods.filter((name) => !inTable.has(name));
   expect(outside.sort()).toEqual(["constructor", "f32", "f64", "i32", "u8"]);
 });
+
+test("a list within lists without end is refused like any other", () => {
+  let deep: unknown = [];
+  for (let i = 0; i < 100_000; i++) deep = [deep];
+  expect(() => engine.integerEncoding({ seqLen: deep as number, dim: 2 })).toThrow(
+    expect.objectContaining({ name: "RopewalkError", code: "bad_type", argument: "seqLen" }),
+  );
+});

@@ -9,7 +9,7 @@ export interface TensorImage {
   rotaryFrom?: number;
   /** [rows, (columns - rotaryFrom) / 2], of those pairs. */
   angles?: Float32Array;
-  /** Row that stands out: those after it are drawn lighter, if it is not the last. */
+  /** The row that stands out; the others are drawn lighter. All are alike if not given. */
   bright?: number;
 }
 
