@@ -207,6 +207,29 @@ test("walks along the distances by keys, and says what is there", async () => {
   expect(await page.locator("ropewalk-absorption [role=status]").innerText()).toBe(said);
 });
 
+test("draws the curves where their numbers are", async () => {
+  const page = await visit();
+  await slide(page, "context", 0);
+  const { rotary } = new AbsorptionPipeline(engine).run(1);
+  const boxes = (element: string) =>
+    page.locator(`${element} path.curve`).evaluateAll((all) =>
+      (all as unknown as SVGPathElement[]).map((path) => {
+        const { y, height } = path.getBBox();
+        return { y, height, bottom: y + height };
+      }),
+    );
+  const [, errors, decoupled] = await boxes("ropewalk-absorption");
+  // From no error at distance 0, where the decoupled form stays, to the largest: 160 px are 160 %.
+  expect(errors?.bottom).toBeCloseTo(decoupled?.bottom as number, 0);
+  expect(errors?.height).toBeCloseTo(100 * Math.max(...rotary), 0);
+  expect(decoupled?.height).toBeLessThan(0.01);
+
+  // The legend's three are before the three curves: kept below absorbed below expanded, at the right.
+  const [kept, expanded, absorbed] = (await boxes("ropewalk-cost")).slice(3).map(({ y }) => y);
+  expect(expanded).toBeLessThan(absorbed as number);
+  expect(absorbed).toBeLessThan(kept as number);
+});
+
 // ---- What is cached ----------------------------------------------------------------------------------------------------
 
 test("counts what published models keep, each with its source", async () => {
