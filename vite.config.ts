@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
+import { chaptersPlugin } from "./web/page/markdown.mjs";
 
 /**
  * What a course site may demand of the page, and what `npm start` serves it under: nothing inline, nothing from
@@ -14,12 +15,11 @@ export const alias = [
   { find: /^ropewalk$/, replacement: fileURLToPath(new URL("web/engine/index.ts", import.meta.url)) },
 ];
 
-const page = (name: string) => fileURLToPath(new URL(`web/page/${name}`, import.meta.url));
-
 export default defineConfig({
   root: fileURLToPath(new URL("web/page", import.meta.url)),
   // Relative addresses: the built page works in any folder of any site.
   base: "./",
+  plugins: [chaptersPlugin()],
   resolve: { alias },
   // A worker imports the engine, as the page does.
   worker: { format: "es" },
@@ -30,7 +30,6 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     target: "es2022",
-    rolldownOptions: { input: ["index.html", "mla.html", "model.html"].map(page) },
   },
   preview: {
     headers: { "Content-Security-Policy": contentSecurityPolicy, "X-Content-Type-Options": "nosniff" },

@@ -1,0 +1,17 @@
+import { define, type Part } from "../elements/define.js";
+
+/** The elements that chapters are written with, each loaded when the first chapter that has it is opened. */
+const instruments: Record<string, () => Promise<Part>> = {
+  "ropewalk-order": async () => (await import("../elements/order.js")).RopewalkOrder,
+};
+
+/** Load and register whatever a chapter has in it. */
+export async function begin(chapter: Element): Promise<void> {
+  const names = new Set(Array.from(chapter.querySelectorAll(":not(:defined)"), ({ localName }) => localName));
+  await Promise.all(
+    [...names].map(async (name) => {
+      const load = instruments[name];
+      if (load !== undefined) define(name, await load());
+    }),
+  );
+}
