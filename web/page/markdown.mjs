@@ -108,13 +108,13 @@ function rendered(text, file) {
   return html;
 }
 
-const escape = md.utils.escapeHtml;
+const escapeHtml = md.utils.escapeHtml;
 
 /** The lane, with a knot for each chapter. */
 function lane(all) {
   const knots = all.map(
     ({ id, name, time }) =>
-      `<li><a href="#${id}"><span>${escape(name)}</span>${time === undefined ? "" : `<time>${escape(time)}</time>`}</a></li>`,
+      `<li><a href="#${id}"><span>${escapeHtml(name)}</span>${time === undefined ? "" : `<time>${escapeHtml(time)}</time>`}</a></li>`,
   );
   return `<ol>${knots.join("")}</ol>`;
 }
@@ -127,10 +127,10 @@ function articles(all) {
         const other = all[index + step];
         return other === undefined
           ? ""
-          : `<a rel="${rel}" href="#${other.id}"><small>${word}</small> ${escape(other.title)}</a>`;
+          : `<a rel="${rel}" href="#${other.id}"><small>${word}</small> ${escapeHtml(other.title)}</a>`;
       };
       return `<article class="chapter" id="${id}" aria-labelledby="${id}-title"${index === 0 ? "" : " hidden"}>
-<header><h1 id="${id}-title" tabindex="-1">${escape(title)}</h1>
+<header><h1 id="${id}-title" tabindex="-1">${escapeHtml(title)}</h1>
 <p class="lead">${md.renderInline(lead)}</p></header>
 <aside aria-label="In the margin">${margin}</aside>
 <div class="body">${body}</div>
