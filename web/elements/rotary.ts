@@ -423,6 +423,10 @@ export class RopewalkRotary extends instrument(fields) {
         margin: 18px 0 14px;
       }
 
+      .pairs .row {
+        flex: none;
+      }
+
       .layout {
         margin: 0;
         color: var(--soft);
@@ -483,7 +487,7 @@ export class RopewalkRotary extends instrument(fields) {
 
       .further {
         justify-content: space-between;
-        margin-bottom: 6px;
+        margin-top: 14px;
       }
 
       .legend {
@@ -493,7 +497,7 @@ export class RopewalkRotary extends instrument(fields) {
 
       .control {
         position: sticky;
-        top: 8px;
+        top: 0;
         z-index: 1;
         display: grid;
         grid-template-columns: auto minmax(0, 1fr);
@@ -578,22 +582,27 @@ export class RopewalkRotary extends instrument(fields) {
         margin: 14px 0 0;
       }
 
+      /* Where the lane is above, within reach of the thumb, whatever is looked at. */
+      @media (width < 900px) {
+        .control {
+          order: 1;
+          top: auto;
+          bottom: 0;
+        }
+
+        .settings {
+          order: 2;
+        }
+      }
+
       @container (max-width: 480px) {
         .panel {
           padding: 14px 14px 16px;
         }
 
-        /* Within reach of the thumb, whatever is looked at. */
         .control {
           grid-template-columns: minmax(0, 1fr);
-          order: 1;
-          top: auto;
-          bottom: 0;
           padding: 8px 14px 6px;
-        }
-
-        .settings {
-          order: 2;
         }
 
         .buttons {

@@ -273,7 +273,9 @@ export class RopewalkTurns extends Picture {
     const length = (plain?.magnitude[i] as number) * scale;
     const old = point(plain?.angle[i] as number, length);
     const rim = point(plain?.angle[i] as number, radius);
-    const tip = point(moved?.angle[i] as number, (moved?.magnitude[i] as number) * scale);
+    const tip = this.resting
+      ? point(moved?.angle[i] as number, (moved?.magnitude[i] as number) * scale)
+      : pushedBy(angle?.[i] as number, scale, old);
     return svg`
       <circle class="rim" r=${radius}></circle>
       <circle class="own" r=${round(length)}></circle>
@@ -424,6 +426,12 @@ function wrap(angle: number): number {
 /** Where an angle points: counted from the right, against the clock. */
 function point(angle: number, length: number): { x: number; y: number } {
   return { x: round(length * Math.cos(angle)), y: round(-length * Math.sin(angle)) };
+}
+
+/** What is added for an angle is its sine and its cosine: an arrow of length 1, that turns with the clock. */
+function pushedBy(angle: number, scale: number, from: { x: number; y: number }): { x: number; y: number } {
+  const push = point(Math.PI / 2 - angle, scale);
+  return { x: round(from.x + push.x), y: round(from.y + push.y) };
 }
 
 const coordinates = ({ x, y }: { x: number; y: number }) => `${x} ${y}`;
