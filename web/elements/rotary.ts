@@ -119,15 +119,16 @@ export class RopewalkRotary extends instrument(fields) {
     if (has("engine", "base", "headDim"))
       this.#angles = (firstPosition, step, count) =>
         engine.ropeAngles({ firstPosition, step, count, invFreq });
-    if (has("position")) this.#glide(changed.get("position") as number | undefined);
+    if (has("engine")) this.at = this.position;
+    else if (has("position")) this.#glide(changed.get("position") as number);
     this.#angle = this.at === this.position ? turn.angle : angleAt(engine, invFreq, this.at);
   }
 
   /** A step is seen as the turn that it is; what is further, or under a finger, is there at once. */
-  #glide(from: number | undefined): void {
+  #glide(from: number): void {
     cancelAnimationFrame(this.#frame);
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    if (from === undefined || Math.abs(this.position - from) !== 1 || this.#dragged || still) {
+    if (Math.abs(this.position - from) !== 1 || this.#dragged || still) {
       this.at = this.position;
       return;
     }
@@ -260,8 +261,8 @@ export class RopewalkRotary extends instrument(fields) {
         <button type="button" id="play" aria-label=${this.playing ? "Pause" : "Play: a step at a time"} @click=${this.#play}>
           <svg viewBox="0 0 16 16" aria-hidden="true">${this.playing ? pauseMark : playMark}</svg>
         </button>
-        <button type="button" id="back" aria-label="One position back" ?disabled=${this.position === 0} @click=${() => this.#step(-1)}>−1</button>
-        <button type="button" id="on" aria-label="One position on" ?disabled=${this.position >= last} @click=${() => this.#step(1)}>+1</button>
+        <button type="button" id="back" aria-label="−1, one position back" ?disabled=${this.position === 0} @click=${() => this.#step(-1)}>−1</button>
+        <button type="button" id="on" aria-label="+1, one position on" ?disabled=${this.position >= last} @click=${() => this.#step(1)}>+1</button>
       </div>
       <div class="move">
         <label for="position">Position of «${label}»</label>

@@ -291,9 +291,10 @@ export class RopewalkTurns extends Picture {
       const change = (this.moved?.magnitude[i] as number) - (this.plain?.magnitude[i] as number);
       return svg`<text class="amount" y=${y}>${change < 0 ? "" : "+"}${fixed(change, 2)}</text>`;
     }
-    const unit = cell >= 84 ? " turns" : "";
-    return svg`<text class="amount" y=${y - 17}>${amount(this.turn?.turns[i] as number)}${unit}</text>
-      <text y=${y}>+${amount(this.further?.turns[i] as number)}</text>`;
+    const unit = cell >= 90 ? " turns" : "";
+    const digits = cell >= 60 ? 3 : 2;
+    return svg`<text class="amount" y=${y - 17}>${amount(this.turn?.turns[i] as number, digits)}${unit}</text>
+      <text y=${y}>+${amount(this.further?.turns[i] as number, digits)}</text>`;
   }
 
   #sentence(i: number): string {
@@ -441,11 +442,11 @@ function arc(from: number, by: number, radius: number): string {
   return `A${radius} ${radius} 0 ${by > Math.PI ? 1 : 0} 0 ${coordinates(point(from + by, radius))}`;
 }
 
-/** Three digits that count, however small. */
-export function amount(value: number): string {
+/** As many digits that count, however small. */
+function amount(value: number, count = 3): string {
   if (value === 0) return "0";
   if (value >= 100) return Math.round(value).toLocaleString("en");
-  const digits = Math.min(6, Math.max(0, 2 - Math.floor(Math.log10(value))));
+  const digits = Math.min(6, Math.max(0, count - 1 - Math.floor(Math.log10(value))));
   return value.toFixed(digits);
 }
 
