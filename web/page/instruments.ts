@@ -8,6 +8,7 @@ export const instruments: Record<string, () => Promise<Part>> = {
   "ropewalk-cost": async () => (await import("../elements/cost.js")).RopewalkCost,
   "ropewalk-latent": async () => (await import("../elements/latent.js")).RopewalkLatent,
   "ropewalk-order": async () => (await import("../elements/order.js")).RopewalkOrder,
+  "ropewalk-rotary": async () => (await import("../elements/rotary.js")).RopewalkRotary,
 };
 
 /** Load and register whatever a chapter has in it. */
