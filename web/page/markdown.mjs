@@ -69,6 +69,13 @@ function markdown() {
     }
     return true;
   });
+  // An element alone in its paragraph is no paragraph.
+  md.core.ruler.push("elements", ({ tokens }) => {
+    tokens.forEach(({ type, children }, i) => {
+      if (type !== "inline" || !children.every((child) => child.type === "html_inline")) return;
+      if (tokens[i - 1].type === "paragraph_open") tokens[i - 1].hidden = tokens[i + 1].hidden = true;
+    });
+  });
   md.renderer.rules.math = (tokens, index) => mathml(tokens[index].content, false);
   md.renderer.rules.formula = (tokens, index) =>
     `<p class="formula">${mathml(tokens[index].content, true)}</p>\n`;
