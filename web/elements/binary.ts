@@ -1,5 +1,4 @@
 import { css, html } from "lit";
-import { live } from "lit/directives/live.js";
 import type { Ropewalk } from "ropewalk";
 import { BinaryPipeline, type BinaryResults, bitPlanes, positions } from "./binary_pipeline.js";
 import { choices } from "./choices.js";
@@ -8,6 +7,7 @@ import { instrument } from "./instrument.js";
 import { panels, readout } from "./panels.js";
 import { fixed } from "./picture.js";
 import { type Column, type Drawing, RopewalkPlanes } from "./planes.js";
+import { stepper, stepperStyle } from "./stepper.js";
 import type { PositionEvent } from "./stretch.js";
 import { theme } from "./theme.js";
 
@@ -38,37 +38,13 @@ export class RopewalkBinary extends instrument(fields) {
   static override styles = [
     theme,
     panels,
+    stepperStyle,
     css`
       .sliders {
         display: grid;
         grid-template-columns: repeat(auto-fit, minmax(min(100%, 280px), 1fr));
         gap: 6px 40px;
         margin-top: 16px;
-      }
-
-      .sliders .move {
-        grid-template-rows: minmax(28px, auto) auto;
-        grid-template-columns: 40px minmax(0, 1fr) 40px;
-        align-items: center;
-        gap: 4px 12px;
-        margin: 0;
-      }
-
-      .move label {
-        grid-column: 1 / 3;
-      }
-
-      .move output {
-        justify-self: end;
-        min-width: 0;
-      }
-
-      .move button {
-        padding: 4px 0;
-      }
-
-      .move input[type="range"] {
-        grid-column: auto;
       }
 
       .numbers {
@@ -182,24 +158,10 @@ export class RopewalkBinary extends instrument(fields) {
       .join("")
       .replace(/^0+(?=.)/, "");
     const spoken = `${name === "position" ? "position" : "second position"} ${grouped(value)}, in binary ${binary}`;
-    return html`<div class="move">
-      <label for=${name}>${words}</label>
-      <output for=${name}>${grouped(value)}</output>
-      <button type="button" ?disabled=${value === 0} @click=${() => this.#step(name, -1)} aria-label="−1, ${words}">−1</button>
-      <input
-        id=${name}
-        type="range"
-        min="0"
-        max=${last[name]}
-        step="1"
-        .value=${live(String(value))}
-        aria-valuetext=${spoken}
-        @input=${(event: Event) => {
-          this[name] = (event.target as HTMLInputElement).valueAsNumber;
-        }}
-      />
-      <button type="button" ?disabled=${value === last[name]} @click=${() => this.#step(name, 1)} aria-label="+1, ${words}">+1</button>
-    </div>`;
+    const change = (to: number) => {
+      this[name] = to;
+    };
+    return stepper({ id: name, words, value, least: 0, most: last[name], spoken, change });
   }
 
   #columns({ here, next, there }: BinaryResults): Column[] {
@@ -218,10 +180,6 @@ export class RopewalkBinary extends instrument(fields) {
     if (away === 0) return "it is the same position";
     if (away <= 1 || distance.there >= distance.next) return far;
     return `${far}: nearer than the neighbour`;
-  }
-
-  #step(name: "position" | "other", by: number): void {
-    this[name] += by;
   }
 
   /** To a step that carries, with a stranger that has one digit more. */

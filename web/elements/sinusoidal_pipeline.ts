@@ -157,7 +157,13 @@ export class SinusoidalPipeline {
     const mapped = engine.linear({ x: values, weight: matrix, rows: span, inDim: dim, outDim: dim });
     const encoded = engine.sinusoidalEncoding({ seqLen: span, positionOffset: first + shift, dim, base });
     const angles = engine.ropeAngles({ firstPosition: shift, count: 1, invFreq });
-    return { matrix, angles, mapped, encoded, difference: engine.maxAbsDifference({ a: mapped, b: encoded }) };
+    return {
+      matrix,
+      angles,
+      mapped,
+      encoded,
+      difference: engine.maxAbsDifference({ a: mapped, b: encoded }),
+    };
   }
 
   /** A token's vector, times √dim where that is asked for. */
