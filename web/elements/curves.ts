@@ -14,8 +14,8 @@ export interface Curve {
 }
 
 const axisHeight = 22;
-/** Beneath so many positions, each has its dot. */
-const dotted = 64;
+/** From so many CSS pixels on, a position has its dot. */
+const leastForDot = 8;
 const tableRows = 64;
 
 /** Curves over a stretch of positions, one scale for all, and what they are at the position that is looked at. */
@@ -67,6 +67,8 @@ export class RopewalkCurves extends StretchPicture {
   @property({ attribute: false }) curves: readonly Curve[] = [];
   /** Levels with a line across: the first and the last are the ends of the scale. */
   @property({ attribute: false }) levels: readonly number[] = [0, 1];
+  /** Whether each position is marked, where there is room: a token never stands in between. */
+  @property({ type: Boolean }) dots = false;
   @property({ type: Number }) height = 120;
   @property() summary = "";
 
@@ -127,8 +129,8 @@ export class RopewalkCurves extends StretchPicture {
       (_, i) => Math.round(((i + 0.5) / values.length) * this.plotWidth * 100) / 100,
       (value) => Math.round(this.#y(value) * 100) / 100,
     )(values as unknown as number[]);
-    const dots =
-      span > dotted ? [] : Array.from({ length: span }, (_, i) => this.#renderDot(curve, first + i, 2.5));
+    const hasDots = this.dots && this.plotWidth / span >= leastForDot;
+    const dots = Array.from({ length: hasDots ? span : 0 }, (_, i) => this.#renderDot(curve, first + i, 2.5));
     return svg`<path class=${curve.dashed ? "dashed" : ""} d=${path ?? ""}></path>${dots}`;
   }
 

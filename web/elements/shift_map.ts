@@ -84,8 +84,8 @@ export class RopewalkShiftMap extends Picture {
     if (width === 0 || angles.length === 0) return nothing;
     const dim = 2 * angles.length;
     const isNarrow = width < 480;
-    const each = isNarrow ? 46 : 64;
-    const gap = isNarrow ? 6 : 26;
+    const each = isNarrow ? 46 : 56;
+    const gap = isNarrow ? 6 : 22;
     const cell = Math.min(36, (width - 2 - beside.length * (each + gap)) / dim);
     const height = dim * cellHeight;
     return html`
@@ -112,11 +112,11 @@ export class RopewalkShiftMap extends Picture {
     const color = angleColor(angle);
     const cells = [0, 1, 2, 3].map((part) => {
       const [row, column] = [2 * i + (part >> 1), 2 * i + (part & 1)];
-      return svg`<text x=${(column + 0.5) * cell} y=${(row + 0.5) * cellHeight + 4}>${fixed(this.matrix[row * dim + column] as number, 2)}</text>`;
+      return svg`<text x=${(column + 0.5) * cell} y=${(row + 0.5) * cellHeight + 4}>${short(this.matrix[row * dim + column] as number)}</text>`;
     });
     return svg`<rect class="block" fill=${color} stroke=${color} x=${2 * i * cell + 1} y=${2 * i * cellHeight + 1}
         width=${2 * cell - 2} height=${2 * cellHeight - 2} rx="3"></rect>
-      ${cell < 34 ? nothing : cells}`;
+      ${cell < 32 ? nothing : cells}`;
   }
 
   #renderVector({ name, values, sign }: Beside, x: number, each: number, gap: number) {
@@ -129,7 +129,7 @@ export class RopewalkShiftMap extends Picture {
       ${Array.from(values, (value, row) => {
         const wide = Math.abs(value) * (each / 2 - 2);
         return svg`<rect class="bar" x=${value < 0 ? middle - wide : middle} width=${wide} y=${row * cellHeight + 3} height=${cellHeight - 6}></rect>
-          <text x=${middle} y=${(row + 0.5) * cellHeight + 4}>${fixed(value, 2)}</text>`;
+          <text x=${middle} y=${(row + 0.5) * cellHeight + 4}>${short(value)}</text>`;
       })}
     `;
   }
@@ -160,4 +160,9 @@ export class RopewalkShiftMap extends Picture {
       </table>
     </div>`;
   }
+}
+
+/** In two digits; what rounds to nothing has no sign. */
+function short(value: number): string {
+  return fixed(value, 2).replace("−0.00", "0.00");
 }

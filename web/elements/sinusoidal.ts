@@ -79,6 +79,10 @@ export class RopewalkSinusoidal extends instrument(fields) {
         margin: 14px 0 0;
       }
 
+      .one {
+        grid-template-columns: minmax(0, 1fr);
+      }
+
       dd.value {
         font-size: 30px;
         white-space: nowrap;
@@ -171,7 +175,7 @@ export class RopewalkSinusoidal extends instrument(fields) {
         { name: "sum", values: added.lengths },
         { name: "token", values: new Float32Array(span).fill(added.tokenLength), dashed: true },
       ];
-      const most = Math.ceil(Math.max(added.tokenLength, ...added.lengths.subarray(0, span)));
+      const most = Math.ceil(Math.max(added.tokenLength, ...added.lengths));
       this.#lengthLevels = [0, Math.ceil(most / 2), 2 * Math.ceil(most / 2)];
     }
     this.#results = results;
@@ -247,6 +251,7 @@ export class RopewalkSinusoidal extends instrument(fields) {
       <ropewalk-curves
         .curves=${this.#waves}
         .levels=${[-1, 0, 1]}
+        .dots=${true}
         .stretch=${stretch}
         .position=${position}
         .left=${left}
@@ -311,7 +316,7 @@ export class RopewalkSinusoidal extends instrument(fields) {
         .matrix=${shifted.matrix}
         .angles=${shifted.angles}
         .beside=${beside}
-        .name=${`M of shift ${shift}`}
+        .name=${`M, for k = ${shift}`}
       ></ropewalk-shift-map>
       ${stepper({
         id: "shift",
@@ -324,7 +329,7 @@ export class RopewalkSinusoidal extends instrument(fields) {
           this.shift = value;
         },
       })}
-      <dl class="numbers">
+      <dl class="numbers one">
         ${readout("difference", `largest difference, M · PE(p) from PE(p + ${shift})`, difference(shifted.difference), `of ${dim} components at ${grouped(this.span)} positions: float32 rounding`)}
       </dl>
       <div class="strips">
@@ -365,7 +370,7 @@ export class RopewalkSinusoidal extends instrument(fields) {
         ${readout("length", "length of the token · of the sum", `${fixed(added.tokenLength, 3)} · ${fixed(added.length, 3)}`, `what is added is ${fixed(added.encodingLength, 3)} long at every position`)}
       </dl>
       <h2>Cosine to the token, wherever it stands</h2>
-      ${curves("Cosine of the sum to the token", this.#cosines, [0, 1], 84)}
+      ${curves("Cosine of the sum to the token", this.#cosines, Math.min(...added.cosines) < 0 ? [-1, 0, 1] : [0, 1], 84)}
       <h2>Length of the sum, and of the token alone</h2>
       ${curves("Length of the sum and of the token", this.#lengths, this.#lengthLevels, 84)}
       <label class="check">
