@@ -168,11 +168,14 @@ test("draws the position along any of its pictures", async () => {
   }
 });
 
-test("keeps its state in the address, and takes it from there, whatever it says", async () => {
+test("keeps its state in the address", async () => {
   const page = await visit();
   await page.locator("#position").fill("40");
   await choose(page, "Pair, one index at a time", "3");
   await expect.poll(() => new URL(page.url()).hash).toBe("#sinusoidal?v=1&position=40&pair=3");
+});
+
+test("takes its state from an address, whatever that says", async () => {
   const hash = "#sinusoidal?v=1&position=40&pair=9&shift=-1&base=100&scaled=yes&query=31&span=64";
   await expectShown(await visit({}, hash), { position: 40, base: 100, scaled: true, token: "." });
 });
