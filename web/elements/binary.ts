@@ -5,10 +5,10 @@ import { choices } from "./choices.js";
 import { oneOf, whole } from "./fields.js";
 import { instrument } from "./instrument.js";
 import { panels, readout } from "./panels.js";
+import type { PositionEvent } from "./picture.js";
 import { fixed } from "./picture.js";
 import { type Column, type Drawing, RopewalkPlanes } from "./planes.js";
 import { stepper, stepperStyle } from "./stepper.js";
-import type { PositionEvent } from "./stretch.js";
 import { theme } from "./theme.js";
 
 /** The furthest positions: each has a neighbour with as many digits. */

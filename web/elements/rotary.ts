@@ -7,12 +7,13 @@ import { oneOf, real, whole, words } from "./fields.js";
 import { instrument } from "./instrument.js";
 import { RopewalkLoom } from "./loom.js";
 import { panels, readout } from "./panels.js";
+import type { PositionEvent } from "./picture.js";
 import { fixed, tokenLabel } from "./picture.js";
 import { angleAt, queryOf, type Turned, turned } from "./rotary_pipeline.js";
 import { theme } from "./theme.js";
 import { tokenize } from "./tokens.js";
 import { type CrankEvent, RopewalkTurns } from "./turns.js";
-import { type Angles, type PositionEvent, RopewalkWalk } from "./walk.js";
+import { type Angles, RopewalkWalk } from "./walk.js";
 import type { PairEvent } from "./wavelengths.js";
 
 const lectureSentence = "Einstein developed the theory of relativity. This breakthrough reshaped physics.";

@@ -7,6 +7,7 @@ import { flag, oneOf, real, whole, words } from "./fields.js";
 import { figure } from "./figure.js";
 import { instrument } from "./instrument.js";
 import { panels, readout } from "./panels.js";
+import type { PositionEvent } from "./picture.js";
 import { fixed, tokenLabel } from "./picture.js";
 import { type Column, type Drawing, RopewalkPlanes } from "./planes.js";
 import { type Beside, RopewalkShiftMap } from "./shift_map.js";
@@ -19,7 +20,6 @@ import {
   type SinusoidalResults,
 } from "./sinusoidal_pipeline.js";
 import { stepper, stepperStyle } from "./stepper.js";
-import type { PositionEvent } from "./stretch.js";
 import { lectureSentence, longestText, textField, textFieldStyle } from "./text_field.js";
 import { theme } from "./theme.js";
 import { tokenize } from "./tokens.js";

@@ -1,6 +1,6 @@
 import { css } from "lit";
 import { property } from "lit/decorators.js";
-import { Picture } from "./picture.js";
+import { Picture, PositionEvent } from "./picture.js";
 
 /** A run of positions that is seen at once. */
 export interface Stretch {
@@ -15,24 +15,6 @@ export interface Stretch {
 export function stretchAround(position: number, span: number, all: number): Stretch {
   const half = span / 2;
   return { first: Math.max(0, Math.min(half * (Math.round(position / half) - 1), all - span)), span };
-}
-
-/** Told by a picture when a position in it is pressed; `other` with Shift. */
-export class PositionEvent extends Event {
-  static readonly type = "ropewalk-position";
-
-  constructor(
-    readonly position: number,
-    readonly other: boolean,
-  ) {
-    super(PositionEvent.type, { bubbles: true, composed: true });
-  }
-}
-
-declare global {
-  interface HTMLElementEventMap {
-    "ropewalk-position": PositionEvent;
-  }
 }
 
 /** What pictures over a stretch look like. */

@@ -1,25 +1,10 @@
 import { css, html, nothing, type PropertyValues, svg } from "lit";
 import { property, query } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
-import { fixed, Picture, tokenLabel } from "./picture.js";
+import { fixed, Picture, PositionEvent, tokenLabel } from "./picture.js";
 import { Surface } from "./rope.js";
 import { paintAngles, type Strip } from "./strip.js";
 import { angleColor, inks, theme } from "./theme.js";
-
-/** Told by a picture when the user puts the query to another position; whoever owns the state decides. */
-export class PositionEvent extends Event {
-  static readonly type = "ropewalk-position";
-
-  constructor(readonly position: number) {
-    super(PositionEvent.type, { bubbles: true, composed: true });
-  }
-}
-
-declare global {
-  interface HTMLElementEventMap {
-    "ropewalk-position": PositionEvent;
-  }
-}
 
 /** Angles of all pairs at `count` positions from `first` on, `step` apart: [count, pairs], by the engine. */
 export type Angles = (first: number, step: number, count: number) => Float32Array;
