@@ -7,6 +7,7 @@ const instruments: Record<string, () => Promise<Part>> = {
   "ropewalk-cost": async () => (await import("../elements/cost.js")).RopewalkCost,
   "ropewalk-latent": async () => (await import("../elements/latent.js")).RopewalkLatent,
   "ropewalk-order": async () => (await import("../elements/order.js")).RopewalkOrder,
+  "ropewalk-doubt": async () => (await import("../elements/doubt.js")).RopewalkDoubt,
 };
 
 /** Load and register whatever a chapter has in it. */
