@@ -22,7 +22,7 @@ export class RopewalkDoubt extends instrument({}) {
       :host {
         display: block;
         /* Room for what is to come, so that nothing beneath moves when it comes. */
-        min-height: 300px;
+        min-height: 350px;
         margin-top: 14px;
       }
 

@@ -9,8 +9,10 @@ import type { Axis, Curve, Doubt } from "./doubts.js";
 import { fixed } from "./picture.js";
 import { readout, theme } from "./theme.js";
 
-const margin = { top: 8, right: 12, bottom: 40, left: 36 };
+const margin = { top: 8, right: 18, bottom: 40, left: 36 };
 const narrow = 300;
+/** The first curve is in ink, before the other. */
+const orders = ["", "second"];
 
 type Scale = ScaleContinuousNumeric<number, number>;
 
@@ -63,11 +65,18 @@ export class RopewalkDoubtCurve extends Chart {
         stroke: var(--ink);
         stroke-width: 1.5;
         stroke-linejoin: round;
-        fill: color-mix(in oklab, var(--ink) 22%, transparent);
+        fill: none;
+      }
+
+      .band {
+        fill: color-mix(in oklab, var(--ink) 18%, transparent);
       }
 
       .curve.second {
         stroke: color-mix(in oklab, var(--soft) 65%, var(--paper));
+      }
+
+      .band.second {
         fill: color-mix(in oklab, var(--soft) 22%, transparent);
       }
 
@@ -141,12 +150,16 @@ export class RopewalkDoubtCurve extends Chart {
     if (doubt === undefined || layout === undefined) return nothing;
     const { width, height, x, y } = layout;
     const bottom = height - margin.bottom;
-    const path = ({ least, greatest }: Curve) =>
-      area<number>(
+    const drawn = ({ least, greatest }: Curve, order: string) => {
+      const band = area<number>(
         (span) => x(this.#middle(span)),
         (span) => y(least[span] as number),
         (span) => y(greatest[span] as number),
-      )(doubt.spans.keys()) ?? "";
+      );
+      const edges = [band.lineY0(), band.lineY1()].map((edge) => edge(doubt.spans.keys()) ?? "");
+      return svg`<path class="band ${order}" d=${band(doubt.spans.keys()) ?? ""}></path>
+        <path class="curve ${order}" d=${edges.join("")}></path>`;
+    };
     const [low] = y.domain() as [number];
     const cursor = at === undefined ? undefined : x(this.#middle(at));
     return html`
@@ -158,9 +171,7 @@ export class RopewalkDoubtCurve extends Chart {
           <g class="x" transform="translate(0 ${bottom + 4})"></g>
           <text x=${width - margin.right} y=${height - 4} text-anchor="end">${doubt.x.words}</text>
           ${low < 0 ? svg`<line class="zero" x1=${margin.left} x2=${width - margin.right} y1=${y(0)} y2=${y(0)}></line>` : nothing}
-          ${doubt.curves
-            .map((curve, i) => svg`<path class="curve ${i > 0 ? "second" : ""}" d=${path(curve)}></path>`)
-            .reverse()}
+          ${doubt.curves.map((curve, i) => drawn(curve, orders[i] ?? "")).reverse()}
           ${cursor === undefined ? nothing : svg`<line class="cursor" x1=${cursor} x2=${cursor} y1=${margin.top} y2=${bottom}></line>`}
           ${doubt.marks.map((mark) => svg`<circle cx=${x(mark.x)} cy=${y(mark.y)} r="3.5"></circle>`)}
         </svg>`,
@@ -179,7 +190,7 @@ export class RopewalkDoubtCurve extends Chart {
     return html`<ul class="legend">
       ${curves.map(
         ({ name }, i) => html`<li>
-          <svg aria-hidden="true"><path class="curve ${i > 0 ? "second" : ""}" d="M0 5H22"></path></svg>${name}
+          <svg aria-hidden="true"><path class="curve ${orders[i]}" d="M0 5H22"></path></svg>${name}
         </li>`,
       )}
     </ul>`;

@@ -156,7 +156,7 @@ function apart(engine: Ropewalk): Doubt {
     return { curve: 0, x: dim, y, figure: fixed(y, 2), words: `of ${dim} components` };
   };
   return {
-    title: "Word and position, mean |cosine|",
+    title: "Mean |cosine|, word, position",
     x: { words: "components", scale: "log", ticks: [8, 32, 128, 512] },
     y: { words: "cosine", scale: "linear", ticks: [0, 0.1, 0.2, 0.3] },
     digits: 3,
@@ -279,14 +279,14 @@ function cosine(engine: Ropewalk): Doubt {
     ...{ curve: 0, x, y: values[x] as number, figure, words },
   });
   return {
-    title: "Mean cosine, equal query and key",
+    title: "Mean cosine, query = key",
     x: { words: "distance", scale: "log", ticks: [1, 10, 100, 1000] },
     y: { words: "mean cosine", scale: "linear", ticks: [0, 0.5, 1] },
     digits: 4,
     spans,
     curves: [curve("mean cosine", values, spans)],
     marks: [
-      at(rise, count(rise), "first rise, distance"),
+      at(rise, count(rise), "first rise"),
       at(4060, fixed(values[4060] as number, 2), `at distance ${count(4060)}`),
     ],
   };
@@ -302,10 +302,10 @@ function bands(engine: Ropewalk): Doubt {
   const spans = growingSpans(last, 10);
   const below = (index: number, name: string, values: Float32Array): Mark => {
     const x = firstBelowZero(values);
-    return { curve: index, x, y: values[x] as number, figure: count(x), words: `${name} first below 0` };
+    return { curve: index, x, y: values[x] as number, figure: count(x), words: `${name} below 0` };
   };
   return {
-    title: "Mean cosine by quarter of the pairs",
+    title: "Mean cosine, quarters of pairs",
     x: { words: "distance", scale: "log", ticks: [1, 10, 100, 1000] },
     y: { words: "mean cosine", scale: "linear", ticks: [0, 0.5, 1] },
     digits: 4,
@@ -332,8 +332,8 @@ function base(engine: Ropewalk): Doubt {
   const bases = [10_000, 500_000];
   const values = bases.map((ropeTheta) => meanCosine(engine, last, { ropeTheta }));
   return {
-    title: "Mean cosine, equal query and key",
-    x: { words: "distance", scale: "log", ticks: [1, 10, 100, 1000, 10_000] },
+    title: "Mean cosine, query = key",
+    x: { words: "distance", scale: "log", ticks: [1, 100, 10_000] },
     y: { words: "mean cosine", scale: "linear", ticks: [0, 0.5, 1] },
     digits: 3,
     spans,
@@ -346,7 +346,7 @@ function base(engine: Ropewalk): Doubt {
         x,
         y: of[x] as number,
         figure: count(x),
-        words: `first below 0, base ${count(one)}`,
+        words: `below 0, base ${count(one)}`,
       };
     }),
   };
