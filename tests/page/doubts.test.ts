@@ -28,7 +28,7 @@ async function visit(address: string, options?: BrowserContextOptions): Promise<
 async function begun(page: Page, claim: Claim): Promise<Locator> {
   const doubt = page.locator(`ropewalk-doubt[claim=${claim}]`);
   await doubt.scrollIntoViewIfNeeded();
-  await doubt.locator("path.curve").first().waitFor();
+  await doubt.locator(".chart path.curve").first().waitFor();
   return doubt;
 }
 
