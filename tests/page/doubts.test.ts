@@ -118,7 +118,7 @@ test("a mark stands on its curve, and the curve at its value", async () => {
     expect(Math.abs((y[i] as number) - height)).toBeLessThan(1);
   });
   const points = await doubt
-    .locator("path.curve")
+    .locator(".chart path.curve")
     .evaluateAll((all) =>
       all.map((path) =>
         [...(path.getAttribute("d") ?? "").matchAll(/[ML]([\d.]+),([\d.]+)/g)].map((hit) =>
