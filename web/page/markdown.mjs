@@ -101,16 +101,16 @@ function rendered(text, file) {
     into.push(token);
     if (/^container_(.+)_close$/.test(token.type) && token.level === 0) into = body;
   }
-  // An element of ours by itself is no part of a paragraph; what can be taken along from an instrument is beneath it.
+  // An element of ours by itself is no part of a paragraph.
   const render = (part) =>
-    md.renderer
-      .render(part, md.options, {})
-      .replace(/<p>(<([a-z]+-[a-z-]+)[^>]*><\/\2>)<\/p>/g, "$1")
-      .replace(
-        /^(<(ropewalk-[a-z-]+)[^>]*><\/\2>)$/gm,
-        '<figure class="instrument">$1<companion-tools></companion-tools></figure>',
-      );
-  const html = { body: render(body), margin: render(margin) };
+    md.renderer.render(part, md.options, {}).replace(/<p>(<([a-z]+-[a-z-]+)[^>]*><\/\2>)<\/p>/g, "$1");
+  // What can be taken along from an instrument is beneath it; a margin has no room for that.
+  const figures = (rendered) =>
+    rendered.replace(
+      /^(<(ropewalk-[a-z-]+)[^>]*><\/\2>)$/gm,
+      '<figure class="instrument">$1<companion-tools></companion-tools></figure>',
+    );
+  const html = { body: figures(render(body)), margin: render(margin) };
   if (/\sstyle=|<script|\son\w+=/i.test(html.body + html.margin))
     throw new Error(`${file} has a style or script within, which the page's policy forbids.`);
   return html;
