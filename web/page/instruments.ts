@@ -6,9 +6,10 @@ export const instruments: Record<string, () => Promise<Part>> = {
   "ropewalk-absorption": async () => (await import("../elements/absorption.js")).RopewalkAbsorption,
   "ropewalk-cached": async () => (await import("../elements/cached.js")).RopewalkCached,
   "ropewalk-cost": async () => (await import("../elements/cost.js")).RopewalkCost,
+  "ropewalk-doubt": async () => (await import("../elements/doubt.js")).RopewalkDoubt,
   "ropewalk-latent": async () => (await import("../elements/latent.js")).RopewalkLatent,
   "ropewalk-order": async () => (await import("../elements/order.js")).RopewalkOrder,
-  "ropewalk-doubt": async () => (await import("../elements/doubt.js")).RopewalkDoubt,
+  "ropewalk-rotary": async () => (await import("../elements/rotary.js")).RopewalkRotary,
 };
 
 /** Load and register whatever a chapter has in it. */
