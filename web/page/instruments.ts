@@ -7,6 +7,7 @@ export const instruments: Record<string, () => Promise<Part>> = {
   "ropewalk-binary": async () => (await import("../elements/binary.js")).RopewalkBinary,
   "ropewalk-cached": async () => (await import("../elements/cached.js")).RopewalkCached,
   "ropewalk-cost": async () => (await import("../elements/cost.js")).RopewalkCost,
+  "ropewalk-doubt": async () => (await import("../elements/doubt.js")).RopewalkDoubt,
   "ropewalk-latent": async () => (await import("../elements/latent.js")).RopewalkLatent,
   "ropewalk-order": async () => (await import("../elements/order.js")).RopewalkOrder,
   "ropewalk-rotary": async () => (await import("../elements/rotary.js")).RopewalkRotary,
