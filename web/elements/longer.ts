@@ -174,7 +174,7 @@ export class RopewalkLonger extends instrument(fields) {
             "stretch",
             "text, in trained lengths",
             `×${this.factor}`,
-            `${trainedTurns.filter((turns) => turns < 1).length} pairs never came round in one`,
+            `${trainedTurns.filter((turns) => turns < 1).length} pairs never came round`,
           )}
           ${readout(
             "step",

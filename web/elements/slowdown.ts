@@ -57,7 +57,7 @@ export class RopewalkSlowdown extends Chart {
 
       .line {
         fill: none;
-        stroke: color-mix(in oklab, var(--soft) 75%, var(--panel));
+        stroke: var(--soft);
         stroke-width: 1.75;
         stroke-linejoin: round;
       }

@@ -75,7 +75,9 @@ export class RopewalkTwist extends Picture {
       .ends {
         display: flex;
         justify-content: space-between;
+        gap: 14px;
         margin: 4px 0 0;
+        text-align: center;
         font-size: 12px;
       }
     `,
