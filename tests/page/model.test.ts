@@ -612,14 +612,14 @@ describe("an address", () => {
   test("holds the example, its layers, the length and the pair, and leads back to them", async () => {
     const page = await visit();
     await choose(page, "Gemma 3 4B");
-    await model(page).getByRole("radio", { name: "full_attention" }).check();
+    await model(page).getByRole("radio", { name: "sliding_attention" }).check();
     await stretch(page, 4096);
     await model(page).locator("ropewalk-wavelengths .chart").focus();
     await page.keyboard.press("ArrowRight");
-    const wanted = "#longer?v=1&example=Gemma+3+4B&length=4096&layer-type=full_attention&pair=1";
+    const wanted = "#longer?v=1&example=Gemma+3+4B&length=4096&layer-type=sliding_attention&pair=1";
     await expect.poll(() => hash(page)).toBe(wanted);
     const other = await visit({}, wanted.slice("#longer".length));
-    await expectShown(other, { config: configOf("Gemma 3 4B"), layerType: "full_attention", seqLen: 4096 });
+    await expectShown(other, { config: configOf("Gemma 3 4B"), layerType: "sliding_attention", seqLen: 4096 });
     expect(await model(other).locator("ropewalk-pairing text.at").allTextContents()).toEqual(["1", "129"]);
   });
 
