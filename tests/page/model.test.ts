@@ -619,7 +619,11 @@ describe("an address", () => {
     const wanted = "#longer?v=1&example=Gemma+3+4B&length=4096&layer-type=sliding_attention&pair=1";
     await expect.poll(() => hash(page)).toBe(wanted);
     const other = await visit({}, wanted.slice("#longer".length));
-    await expectShown(other, { config: configOf("Gemma 3 4B"), layerType: "sliding_attention", seqLen: 4096 });
+    await expectShown(other, {
+      config: configOf("Gemma 3 4B"),
+      layerType: "sliding_attention",
+      seqLen: 4096,
+    });
     expect(await model(other).locator("ropewalk-pairing text.at").allTextContents()).toEqual(["1", "129"]);
   });
 
