@@ -9,6 +9,8 @@ export const instruments: Record<string, () => Promise<Part>> = {
   "ropewalk-cost": async () => (await import("../elements/cost.js")).RopewalkCost,
   "ropewalk-doubt": async () => (await import("../elements/doubt.js")).RopewalkDoubt,
   "ropewalk-latent": async () => (await import("../elements/latent.js")).RopewalkLatent,
+  "ropewalk-longer": async () => (await import("../elements/longer.js")).RopewalkLonger,
+  "ropewalk-model": async () => (await import("../elements/model.js")).RopewalkModel,
   "ropewalk-order": async () => (await import("../elements/order.js")).RopewalkOrder,
   "ropewalk-rotary": async () => (await import("../elements/rotary.js")).RopewalkRotary,
   "ropewalk-sinusoidal": async () => (await import("../elements/sinusoidal.js")).RopewalkSinusoidal,
