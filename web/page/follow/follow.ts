@@ -123,6 +123,7 @@ export class CompanionFollow extends LitElement {
 
       .now {
         justify-content: space-between;
+        gap: 4px 16px;
       }
 
       #time {
@@ -170,6 +171,10 @@ export class CompanionFollow extends LitElement {
         text-align: left;
       }
 
+      .stamps span {
+        grid-column: 2;
+      }
+
       .stamps button:hover,
       .stamps [aria-current] {
         color: var(--ink);
@@ -210,6 +215,14 @@ export class CompanionFollow extends LitElement {
           width: auto;
         }
 
+        .open span {
+          position: absolute;
+          width: 1px;
+          height: 1px;
+          overflow: hidden;
+          clip-path: inset(50%);
+        }
+
         .size {
           display: none;
         }
@@ -220,7 +233,6 @@ export class CompanionFollow extends LitElement {
 
         .now {
           justify-content: start;
-          gap: 16px;
         }
       }
     `,
@@ -288,7 +300,7 @@ export class CompanionFollow extends LitElement {
     if (this.desk === undefined) return nothing;
     if (this.kind === undefined)
       return html`<button type="button" class="open" aria-expanded="false" @click=${this.#open}>
-        ${words.follow.open}
+        ${words.follow.open}<span> ${words.follow.openWhat}</span>
       </button>`;
     return html`<section aria-labelledby="heading">
       <div class="row head">
@@ -379,6 +391,10 @@ export class CompanionFollow extends LitElement {
         <button type="button" id="play" @click=${() => (source.playing ? source.pause() : source.play())}>
           ${source.playing ? words.follow.pause : words.follow.play}
         </button>
+      <label class="following"
+        ><input id="follow" type="checkbox" .checked=${follower.following} @change=${(event: Event) =>
+          follower.follow((event.target as HTMLInputElement).checked)} />${words.follow.follow}</label
+      >
       </div>
       ${
         this.open
@@ -390,10 +406,6 @@ export class CompanionFollow extends LitElement {
             </form>`
           : nothing
       }
-      <label class="following"
-        ><input id="follow" type="checkbox" .checked=${follower.following} @change=${(event: Event) =>
-          follower.follow((event.target as HTMLInputElement).checked)} />${words.follow.follow}</label
-      >
       <div class="soft" id="status" role="status">${this.#status()}</div>
       ${
         follower.strayed

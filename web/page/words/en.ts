@@ -2,7 +2,9 @@
 export const words = {
   follow: {
     heading: "Beside a video",
-    open: "Follow a video or a clock",
+    /** The first word is all that a phone has room for. */
+    open: "Follow",
+    openWhat: "a video or a clock",
     more: "More",
     less: "Less",
     end: "End",
@@ -38,9 +40,9 @@ export const words = {
   notes: {
     composer: "Your note on this chapter",
     keep: "Keep",
-    keeps: (what: string) => `Kept with ${what}.`,
+    keeps: (what: string) => `With ${what}.`,
     state: "the instrument as it is",
-    timeAndState: (time: string) => `${time} and the instrument as it is`,
+    timeAndState: (time: string) => `${time}, and the instrument as it is`,
     unkept:
       "This browser keeps nothing for the page: your notes are lost when it is closed. Download them before.",
     unreadable: (count: number) =>
