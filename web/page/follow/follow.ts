@@ -3,8 +3,8 @@ import { property, state } from "lit/decorators.js";
 import { theme } from "../../elements/theme.js";
 import type { Place } from "../address.js";
 import { ChapterEvent, type Companion } from "../companion.js";
-import { controls } from "../controls.js";
 import type { Desk } from "../desk.js";
+import { forms } from "../forms.js";
 import { readTime, writeTime } from "../time.js";
 import { words } from "../words/en.js";
 import { Clock } from "./clock.js";
@@ -33,7 +33,7 @@ export function goer(companion: Companion): (place: Place) => void {
 export class CompanionFollow extends LitElement {
   static override styles = [
     theme,
-    controls,
+    forms,
     css`
       section {
         padding-top: 16px;

@@ -1,8 +1,8 @@
 import { css, html, LitElement, nothing } from "lit";
 import { property, state } from "lit/decorators.js";
 import { theme } from "../../elements/theme.js";
-import { controls } from "../controls.js";
 import type { Desk } from "../desk.js";
+import { forms } from "../forms.js";
 import { writeTime } from "../time.js";
 import { words } from "../words/en.js";
 import { NoteList } from "./list.js";
@@ -13,7 +13,7 @@ export class CompanionComposer extends LitElement {
   static readonly parts = { "companion-note-list": NoteList };
   static override styles = [
     theme,
-    controls,
+    forms,
     css`
       form {
         display: grid;

@@ -2,8 +2,8 @@ import { css, html, LitElement, nothing } from "lit";
 import { property, state } from "lit/decorators.js";
 import { theme } from "../../elements/theme.js";
 import { writePlace } from "../address.js";
-import { controls } from "../controls.js";
 import { chapterName, type Desk } from "../desk.js";
+import { forms } from "../forms.js";
 import { writeTime } from "../time.js";
 import { words } from "../words/en.js";
 import { type Note, tidy } from "./note.js";
@@ -12,7 +12,7 @@ import { type Note, tidy } from "./note.js";
 export class NoteList extends LitElement {
   static override styles = [
     theme,
-    controls,
+    forms,
     css`
       li {
         padding: 10px 0 12px;

@@ -2,8 +2,8 @@ import { css, html, LitElement, nothing } from "lit";
 import { property, state } from "lit/decorators.js";
 import { theme } from "../../elements/theme.js";
 import { type Place, writePlace } from "../address.js";
-import { controls } from "../controls.js";
 import { chapterName, type Desk } from "../desk.js";
+import { forms } from "../forms.js";
 import { passed } from "../lecture.js";
 import { writeTime } from "../time.js";
 import { words } from "../words/en.js";
@@ -16,7 +16,7 @@ export class CompanionNotes extends LitElement {
   static readonly parts = { "companion-note-list": NoteList };
   static override styles = [
     theme,
-    controls,
+    forms,
     css`
       :host {
         display: grid;

@@ -1,7 +1,7 @@
 import { css } from "lit";
 
 /** Buttons and fields as the page's own parts have them. */
-export const controls = css`
+export const forms = css`
   :host {
     display: block;
   }
