@@ -136,7 +136,7 @@ export class CompanionFollow extends LitElement {
         display: grid;
         grid-template-columns: minmax(0, 1fr) auto;
         gap: 4px 8px;
-        margin: 8px 0;
+        margin: 12px 0 0;
       }
 
       .set label {
@@ -396,6 +396,12 @@ export class CompanionFollow extends LitElement {
           follower.follow((event.target as HTMLInputElement).checked)} />${words.follow.follow}</label
       >
       </div>
+      <div class="soft" id="status" role="status">${this.#status()}</div>
+      ${
+        follower.strayed
+          ? html`<button type="button" id="resume" @click=${() => follower.follow(true)}>${words.follow.resume}</button>`
+          : nothing
+      }
       ${
         this.open
           ? html`<form class="set" @submit=${this.#set}>
@@ -404,12 +410,6 @@ export class CompanionFollow extends LitElement {
               <button>${words.follow.set}</button>
               <p class="problem" role="alert">${this.wrongTime}</p>
             </form>`
-          : nothing
-      }
-      <div class="soft" id="status" role="status">${this.#status()}</div>
-      ${
-        follower.strayed
-          ? html`<button type="button" id="resume" @click=${() => follower.follow(true)}>${words.follow.resume}</button>`
           : nothing
       }
       ${this.open ? this.#stamps() : nothing}
