@@ -4,6 +4,9 @@ import { axe, visitor } from "./visitor.js";
 
 const site = visitor();
 
+/** A machine that does other things as well takes its time. */
+const soon = <T>(get: () => T) => expect.poll(get, { timeout: 20_000 });
+
 const follow = (page: Page | Frame) => page.locator("companion-follow");
 const chapter = (page: Page | Frame) => page.locator("article:not([hidden])").getAttribute("id");
 const time = (page: Page | Frame) => follow(page).locator("#time").innerText();
@@ -47,9 +50,9 @@ describe("a clock", () => {
     expect(await chapter(page)).toBe("none");
     expect(await status(page)).toBe("The lecture’s next note is at 15:00.");
     await follow(page).getByRole("button", { name: "Start" }).click();
-    await expect.poll(() => chapter(page), { timeout: 5000 }).toBe("rotary");
+    await soon(() => chapter(page)).toBe("rotary");
     expect(new URL(page.url()).hash).toContain("#rotary?v=1&position=12");
-    await expect.poll(() => time(page), { timeout: 5000 }).toBe("15:02");
+    await soon(() => time(page)).toBe("15:02");
     // Whoever holds on to the clock keeps hold of it.
     expect(await page.evaluate(() => document.activeElement?.localName)).toBe("companion-follow");
     await follow(page).getByRole("button", { name: "Pause" }).click();
@@ -63,14 +66,14 @@ describe("a clock", () => {
   test("is not followed by who goes another way, until asked", async () => {
     const page = await open();
     await set(page, "15:00");
-    await expect.poll(() => chapter(page)).toBe("rotary");
+    await soon(() => chapter(page)).toBe("rotary");
     await page.locator(".lane").getByRole("link", { name: "Sinusoidal" }).click();
-    await expect.poll(() => status(page)).toBe("You went your own way, so following is off.");
+    await soon(() => status(page)).toBe("You went your own way, so following is off.");
     expect(await follow(page).getByRole("checkbox").isChecked()).toBe(false);
     await set(page, "20:00");
     expect(await chapter(page)).toBe("sinusoidal");
     await follow(page).getByRole("button", { name: "Back to the lecture" }).click();
-    await expect.poll(() => chapter(page)).toBe("block");
+    await soon(() => chapter(page)).toBe("block");
     expect(await follow(page).getByRole("checkbox").isChecked()).toBe(true);
   });
 
@@ -80,7 +83,7 @@ describe("a clock", () => {
     const text = page.locator("article#none companion-composer").getByRole("textbox");
     await text.fill("a bag of words");
     await set(page, "15:10");
-    await expect.poll(() => status(page)).toBe("It waits while your hands are on an instrument or a note.");
+    await soon(() => status(page)).toBe("It waits while your hands are on an instrument or a note.");
     expect(await chapter(page)).toBe("none");
     await page.locator("article#none companion-composer").getByRole("button", { name: "Keep" }).click();
     expect(await page.locator("article#none companion-note-list a").innerText()).toMatch(
@@ -89,17 +92,17 @@ describe("a clock", () => {
   });
 
   test("is set by the times in the lane and by the lecture's notes", async () => {
-    const page = await site.visit();
+    const page = await site.visit("");
     expect(await page.locator(".lane .stamp").count()).toBe(0);
     await page.getByRole("button", { name: "Follow a video or a clock" }).click();
     await page
       .locator(".lane")
       .getByRole("button", { name: "30:00, play the lecture from there: Latent attention" })
       .click();
-    await expect.poll(() => chapter(page)).toBe("latent");
+    await soon(() => chapter(page)).toBe("latent");
     expect(await time(page)).toBe("30:00");
     await follow(page).getByRole("button", { name: "RoFormer" }).click();
-    await expect.poll(() => chapter(page)).toBe("block");
+    await soon(() => chapter(page)).toBe("block");
     expect(await time(page)).toBe("20:00");
     expect(await follow(page).locator("[aria-current]").innerText()).toContain("RoFormer");
     await follow(page).getByRole("button", { name: "End" }).click();
@@ -108,17 +111,17 @@ describe("a clock", () => {
   });
 
   test("is opened, set, started and ended by keys alone", async () => {
-    const page = await site.visit();
+    const page = await site.visit("");
     await page.getByRole("button", { name: "Follow a video or a clock" }).focus();
     await page.keyboard.press("Enter");
     // From the choice of what to follow on to the clock's button, following, and the field of the time.
     for (const _ of [1, 2, 3]) await page.keyboard.press("Tab");
     await page.keyboard.type("25:00");
     await page.keyboard.press("Enter");
-    await expect.poll(() => chapter(page)).toBe("bands");
+    await soon(() => chapter(page)).toBe("bands");
     for (const _ of [1, 2]) await page.keyboard.press("Shift+Tab");
     await page.keyboard.press("Space");
-    await expect.poll(() => time(page), { timeout: 5000 }).toBe("25:01");
+    await soon(() => time(page)).toBe("25:01");
     await follow(page).getByRole("button", { name: "End" }).focus();
     await page.keyboard.press("Enter");
     await page.getByRole("button", { name: "Follow a video or a clock" }).waitFor();
@@ -135,24 +138,24 @@ test("a file of the student's is played from where it is", async () => {
   await follow(page).getByText("This file is nothing that the browser plays.").waitFor();
   await file.setInputFiles({ name: "a.wav", mimeType: "audio/wav", buffer: silence(1300) });
   const video = follow(page).locator("video");
-  await expect.poll(() => video.evaluate((media: HTMLVideoElement) => media.duration)).toBeGreaterThan(1299);
+  await soon(() => video.evaluate((media: HTMLVideoElement) => media.duration)).toBeGreaterThan(1299);
   await follow(page).getByRole("button", { name: "Start" }).click();
-  await expect.poll(() => video.evaluate((media: HTMLVideoElement) => media.paused)).toBe(false);
+  await soon(() => video.evaluate((media: HTMLVideoElement) => media.paused)).toBe(false);
   await video.evaluate((media: HTMLVideoElement) => {
     media.currentTime = 1201;
   });
-  await expect.poll(() => chapter(page)).toBe("block");
+  await soon(() => chapter(page)).toBe("block");
   await page.locator(".lane .stamp").first().click();
-  await expect.poll(() => chapter(page)).toBe("rotary");
-  await expect
-    .poll(() => video.evaluate((media: HTMLVideoElement) => Math.floor(media.currentTime)))
-    .toBeGreaterThanOrEqual(900);
+  await soon(() => chapter(page)).toBe("rotary");
+  await soon(() =>
+    video.evaluate((media: HTMLVideoElement) => Math.floor(media.currentTime)),
+  ).toBeGreaterThanOrEqual(900);
   expect(await video.evaluate((media: HTMLVideoElement) => media.currentTime)).toBeLessThan(910);
   expect(await video.evaluate((media: HTMLVideoElement) => media.paused)).toBe(false);
 });
 
 test("a video of the host page's is followed when it plays, and set", async () => {
-  const page = await site.visit();
+  const page = await site.visit("");
   await page.route("**/lecture.wav", (route) =>
     route.fulfill({ body: silence(1300), contentType: "audio/wav" }),
   );
@@ -171,16 +174,16 @@ test("a video of the host page's is followed when it plays, and set", async () =
     await media.play();
     media.currentTime = 901;
   });
-  await expect.poll(() => chapter(frame)).toBe("rotary");
+  await soon(() => chapter(frame)).toBe("rotary");
   await frame.locator(".lane .stamp").nth(1).click();
-  await expect.poll(() => chapter(frame)).toBe("block");
+  await soon(() => chapter(frame)).toBe("block");
   expect(await video.evaluate((media: HTMLVideoElement) => media.currentTime)).toBeGreaterThanOrEqual(1200);
   await follow(frame).getByRole("button", { name: "Pause" }).click();
   expect(await video.evaluate((media: HTMLVideoElement) => media.paused)).toBe(true);
 });
 
 test("a host of another origin tells its time by message, and is asked by message", async () => {
-  const page = await site.visit();
+  const page = await site.visit("");
   await page.route("http://localhost/**", (route) =>
     route.fulfill({
       contentType: "text/html",
@@ -201,17 +204,15 @@ test("a host of another origin tells its time by message, and is asked by messag
   await frame.evaluate(() => window.postMessage({ type: "ropewalk:time", time: 1500 }, "*"));
   expect(await frame.locator("#time").count()).toBe(0);
   await tell({ type: "ropewalk:time", time: 900.5 });
-  await expect.poll(() => chapter(frame)).toBe("rotary");
+  await soon(() => chapter(frame)).toBe("rotary");
   expect(await time(frame)).toBe("15:00");
   await frame.locator(".lane .stamp").nth(1).click();
   await follow(frame).getByRole("button", { name: "Pause" }).click();
   const origin = new URL(site.address()).origin;
-  await expect
-    .poll(() => page.evaluate(() => Reflect.get(globalThis, "heard")))
-    .toEqual([
-      [origin, { type: "ropewalk:seek", time: 1200 }],
-      [origin, { type: "ropewalk:pause" }],
-    ]);
+  await soon(() => page.evaluate(() => Reflect.get(globalThis, "heard"))).toEqual([
+    [origin, { type: "ropewalk:seek", time: 1200 }],
+    [origin, { type: "ropewalk:pause" }],
+  ]);
   expect(site.heard()).toMatch(/^http:\/\/localhost\/host.html(,http:\/\/localhost\/favicon.ico)?$/);
 });
 
@@ -248,22 +249,22 @@ test("a video at YouTube is asked for by a click, and spoken to by messages", as
   // Up to here nothing was asked of another host.
   expect(site.heard()).toBe("");
   await load.click();
-  await expect.poll(() => page.frames().length).toBe(2);
-  await expect.poll(() => time(page)).toBe("0:00");
+  await soon(() => page.frames().length).toBe(2);
+  await soon(() => time(page)).toBe("0:00");
   await follow(page).getByRole("button", { name: "Start" }).click();
   await follow(page).getByRole("button", { name: "Pause" }).waitFor();
   await page.locator(".lane .stamp").nth(2).click();
-  await expect.poll(() => chapter(page)).toBe("bands");
-  await expect.poll(() => time(page)).toBe("25:00");
+  await soon(() => chapter(page)).toBe("bands");
+  await soon(() => time(page)).toBe("25:00");
   await page.frames()[1]?.evaluate("tell('infoDelivery', { currentTime: 1203.5 })");
-  await expect.poll(() => chapter(page)).toBe("block");
+  await soon(() => chapter(page)).toBe("block");
   // Said by somebody else, or nonsense.
   await page.evaluate(() => window.postMessage('{"event":"infoDelivery","info":{"currentTime":900}}', "*"));
   await page
     .frames()[1]
     ?.evaluate("parent.postMessage('{broken', '*'); tell('infoDelivery', { currentTime: -1 })");
   await page.frames()[1]?.evaluate("tell('infoDelivery', { currentTime: 1204 })");
-  await expect.poll(() => time(page)).toBe("20:04");
+  await soon(() => time(page)).toBe("20:04");
   expect(await chapter(page)).toBe("block");
   expect(site.heard()).toBe(
     `https://www.youtube-nocookie.com/embed/abcDEF_-123?${new URLSearchParams({ enablejsapi: "1", origin: new URL(site.address()).origin })}`,

@@ -5,6 +5,9 @@ import { axe, visitor } from "./visitor.js";
 
 const site = visitor();
 
+/** A machine that does other things as well takes its time. */
+const soon = <T>(get: () => T) => expect.poll(get, { timeout: 20_000 });
+
 const composer = (page: Page) => page.locator("article:not([hidden]) companion-composer");
 const listed = (page: Page) =>
   page.locator("article:not([hidden]) companion-note-list .text").allInnerTexts();
@@ -48,7 +51,7 @@ async function download(page: Page) {
 
 test("a note is there after a reload, and leads back to the instrument as it was", async () => {
   const page = await site.visit("#latent?v=1&newest=5");
-  await expect.poll(() => newest(page)).toBe(5);
+  await soon(() => newest(page)).toBe(5);
   await write(
     page,
     "latent?v=1&newest=5",
@@ -62,7 +65,7 @@ test("a note is there after a reload, and leads back to the instrument as it was
   ]);
   expect(await page.locator("companion-note-list .text *").count()).toBe(0);
   await page.locator("companion-notes companion-note-list a").click();
-  await expect.poll(() => newest(page)).toBe(5);
+  await soon(() => newest(page)).toBe(5);
   expect(new URL(page.url()).hash).toContain("newest=5");
   // The chapter's own time, as no clock was there to tell another.
   expect(await composer(page).locator("a").innerText()).toBe("30:00 · Latent attention · newest 5");
@@ -74,11 +77,11 @@ test("two tabs see each other's notes, and lose none", async () => {
   await other.goto(site.address("#binary"));
   await Promise.all([write(page, "integer", "here"), write(other, "binary", "there")]);
   await Promise.all([at(page, "notes"), at(other, "notes")]);
-  for (const tab of [page, other]) await expect.poll(() => listed(tab)).toEqual(["here", "there"]);
+  for (const tab of [page, other]) await soon(() => listed(tab)).toEqual(["here", "there"]);
   await other.getByRole("button", { name: "Delete" }).first().click();
-  await expect.poll(() => listed(page)).toEqual(["there"]);
+  await soon(() => listed(page)).toEqual(["there"]);
   await other.getByRole("button", { name: "Undo" }).click();
-  await expect.poll(() => listed(page)).toEqual(["here", "there"]);
+  await soon(() => listed(page)).toEqual(["here", "there"]);
 });
 
 test("a note is changed and deleted, and both are undone, by keys alone", async () => {
@@ -94,20 +97,20 @@ test("a note is changed and deleted, and both are undone, by keys alone", async 
   await page.keyboard.press("Control+A");
   await page.keyboard.type("second");
   await page.keyboard.press("Control+Enter");
-  await expect.poll(() => listed(page)).toEqual(["second"]);
+  await soon(() => listed(page)).toEqual(["second"]);
   await composer(page).getByRole("button", { name: "Undo" }).focus();
   await page.keyboard.press("Enter");
-  await expect.poll(() => listed(page)).toEqual(["first"]);
+  await soon(() => listed(page)).toEqual(["first"]);
   // The focus is back at Edit.
   await page.keyboard.press("Enter");
   await page.keyboard.type("not kept");
   await page.keyboard.press("Escape");
-  await expect.poll(() => listed(page)).toEqual(["first"]);
+  await soon(() => listed(page)).toEqual(["first"]);
   await page.keyboard.press("Tab");
   await page.keyboard.press("Enter");
-  await expect.poll(() => listed(page)).toEqual([]);
+  await soon(() => listed(page)).toEqual([]);
   await page.keyboard.press("Enter");
-  await expect.poll(() => listed(page)).toEqual(["first"]);
+  await soon(() => listed(page)).toEqual(["first"]);
 });
 
 test("notes go out as Markdown and come back whole, and twice is once", async () => {
@@ -120,7 +123,7 @@ test("notes go out as Markdown and come back whole, and twice is once", async ()
     /^\* drowned \[Integer\]\(#integer\?v=1[^)]*\)\n\* 15:00\n\* \* its \*\*length\*\* stays\n {4}\* \[x\]/,
   );
   await bringIn(page, markdown);
-  await expect.poll(() => said(page)).toBe("0 notes added, 2 were here already.");
+  await soon(() => said(page)).toBe("0 notes added, 2 were here already.");
   const before = await listed(page);
   await page.evaluate(() => localStorage.clear());
   await page.reload();
@@ -129,7 +132,7 @@ test("notes go out as Markdown and come back whole, and twice is once", async ()
   await page
     .locator("companion-notes #file")
     .setInputFiles({ name: "n.md", mimeType: "text/markdown", buffer: Buffer.from(markdown) });
-  await expect.poll(() => said(page)).toBe("2 notes added.");
+  await soon(() => said(page)).toBe("2 notes added.");
   expect(await listed(page)).toEqual(before);
   expect(await download(page)).toBe(markdown);
 });
@@ -137,15 +140,15 @@ test("notes go out as Markdown and come back whole, and twice is once", async ()
 test("the lecture's own notes can be brought in, and stand in their chapters", async () => {
   const page = await site.visit("#notes");
   await bringIn(page, "- 15:00\r\n- nothing is added\r\n- 25:00\r\n  - high indices\r\n");
-  await expect.poll(() => said(page)).toBe("2 notes added.");
+  await soon(() => said(page)).toBe("2 notes added.");
   expect(await page.locator("companion-notes companion-note-list a").allInnerTexts()).toEqual([
     "15:00 · Rotary",
     "25:00 · Fast and slow",
   ]);
   await bringIn(page, " \n\n");
-  await expect.poll(() => said(page)).toBe("There is no note in that.");
+  await soon(() => said(page)).toBe("There is no note in that.");
   await page.getByLabel("Chapter", { exact: true }).selectOption({ label: "Rotary" });
-  await expect.poll(() => listed(page)).toEqual(["nothing is added"]);
+  await soon(() => listed(page)).toEqual(["nothing is added"]);
 });
 
 test("notes are copied as Markdown", async () => {
@@ -153,7 +156,7 @@ test("notes are copied as Markdown", async () => {
   await write(page, "integer", "drowned");
   await at(page, "notes");
   await page.getByRole("button", { name: "Copy as Markdown" }).click();
-  await expect.poll(() => said(page)).toBe("Copied.");
+  await soon(() => said(page)).toBe("Copied.");
   expect(await page.evaluate(() => navigator.clipboard.readText())).toMatch(
     /^\* drowned \[Integer\]\(#integer/,
   );
