@@ -49,3 +49,9 @@ for (const part of document.querySelectorAll<Part>("companion-follow, companion-
   part.desk = desk;
 
 companion.start();
+
+// After everything that is seen: the files that it keeps are those of all chapters.
+window.addEventListener("load", () => {
+  if ("serviceWorker" in navigator)
+    void navigator.serviceWorker.register(new URL("service_worker.js", document.baseURI));
+});
