@@ -1,5 +1,8 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import type { BrowserContextOptions, Frame, Page } from "playwright-core";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { axe, visitor } from "./visitor.js";
 
 const site = visitor();
@@ -185,16 +188,15 @@ test("a video of the host page's is followed when it plays, and set", async () =
 
 test("a host of another origin tells its time by message, and is asked by message", async () => {
   const page = await site.newPage();
-  await page.route("http://localhost/**", (route) =>
-    route.fulfill({
-      contentType: "text/html",
-      body: `<!doctype html><script>
+  const host = createServer((_, response) =>
+    response.setHeader("Content-Type", "text/html").end(`<!doctype html><script>
         heard = []; addEventListener("message", (event) => heard.push([event.origin, event.data]));
         tell = (data) => frames[0].postMessage(data, "*");
-      </script><iframe src="${site.address()}" width="1200" height="800"></iframe>`,
-    }),
-  );
-  await page.goto("http://localhost/host.html");
+      </script><iframe src="${site.address()}" width="1200" height="800"></iframe>`),
+  ).listen(0, "127.0.0.1");
+  onTestFinished(() => void host.close());
+  await once(host, "listening");
+  await page.goto(`http://127.0.0.1:${(host.address() as AddressInfo).port}`);
   const frame = page.frames()[1] as Frame;
   await frame.getByRole("button", { name: "Follow a video or a clock" }).waitFor();
   const tell = (data: unknown) => page.evaluate((data) => Reflect.get(globalThis, "tell")(data), data);

@@ -99,6 +99,9 @@ describe("following", () => {
     player.at(1800);
     player.at(1805);
     expect(gone.length).toBe(2);
+    // It has been there: whatever is next is the lecture.
+    player.at(1203);
+    expect(gone.at(-1)?.chapter).toBe("block");
     // A player that never goes there is believed after a while.
     follower.seek(900, { chapter: "rotary" });
     clock.now += 10_000;

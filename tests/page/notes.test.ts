@@ -147,7 +147,7 @@ test("the lecture's own notes can be brought in, and stand in their chapters", a
   ]);
   await bringIn(page, " \n\n");
   await soon(() => said(page)).toBe("There is no note in that.");
-  await page.getByLabel("Chapter", { exact: true }).selectOption({ label: "Rotary" });
+  await page.getByRole("combobox", { name: "Chapter" }).selectOption({ label: "Rotary" });
   await soon(() => listed(page)).toEqual(["nothing is added"]);
 });
 

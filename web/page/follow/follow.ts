@@ -99,6 +99,7 @@ export class CompanionFollow extends LitElement {
 
       input[type="file"] {
         width: 100%;
+        min-height: 28px;
         font: 13px var(--label);
       }
 

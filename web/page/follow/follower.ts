@@ -110,7 +110,8 @@ export class Follower extends EventTarget {
   }
 
   readonly #step = (): void => {
-    if (this.#isDue && !this.#isSeeking && !this.#isBusy) {
+    // Asked first: it is over as soon as the clock is there, whether or not anything is due.
+    if (!this.#isSeeking && this.#isDue && !this.#isBusy) {
       this.#shown = this.passed;
       this.#show((this.passed as Stamp).place);
     }

@@ -51,8 +51,7 @@ export class YouTube extends Source {
     super();
     const { signal } = this.closing;
     window.addEventListener("message", (event) => this.#hear(event), { signal });
-    // A player that is not ready yet hears nothing, so it is asked until it answers.
-    this.#asking = setInterval(() => this.#send({ event: "listening", id: 1, channel: "widget" }), 250);
+    frame.addEventListener("load", () => this.#listen(), { signal });
   }
 
   seek(time: number): void {
@@ -70,6 +69,12 @@ export class YouTube extends Source {
   override close(): void {
     clearInterval(this.#asking);
     super.close();
+  }
+
+  /** A player that is not ready yet hears nothing, so it is asked until it answers. */
+  #listen(): void {
+    clearInterval(this.#asking);
+    this.#asking = setInterval(() => this.#send({ event: "listening", id: 1, channel: "widget" }), 250);
   }
 
   #command(func: string, args: readonly unknown[] = []): void {

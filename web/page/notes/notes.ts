@@ -78,6 +78,11 @@ export class CompanionNotes extends LitElement {
         padding-top: 6px;
       }
 
+      input[type="file"] {
+        min-height: 28px;
+        font: 13px var(--label);
+      }
+
       details button {
         justify-self: start;
       }
