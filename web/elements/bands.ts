@@ -170,7 +170,7 @@ export class RopewalkBands extends instrument(fields) {
     return html`
       <section class="panel score">
         <dl class="readouts">
-          ${readout("distance", "distance between the two", distance.toLocaleString("en"), this.#distanceNote())}
+          ${readout("apart", "distance between the two", distance.toLocaleString("en"), this.#distanceNote())}
           ${readout("all", "score of all pairs", fixed(results.score, 3), `head ${this.head + 1} of ${nHeads}`)}
           ${readout(
             "left",
@@ -391,11 +391,21 @@ export class RopewalkBands extends instrument(fields) {
         display: grid;
         grid-template-columns: repeat(4, auto);
         justify-content: space-between;
-        gap: 12px 24px;
+        gap: 0 24px;
         margin: 0 0 18px;
       }
 
-      #distance,
+      .readouts div {
+        display: grid;
+        grid-row: span 3;
+        grid-template-rows: subgrid;
+      }
+
+      dt {
+        align-self: end;
+      }
+
+      #apart,
       #all,
       #left {
         min-width: 7ch;
@@ -412,7 +422,7 @@ export class RopewalkBands extends instrument(fields) {
 
       .pictures {
         display: grid;
-        grid-template-columns: minmax(220px, 4fr) minmax(0, 7fr);
+        grid-template-columns: minmax(240px, 5fr) minmax(0, 8fr);
         grid-template-rows: auto 1fr;
         gap: 0 24px;
       }
@@ -429,6 +439,7 @@ export class RopewalkBands extends instrument(fields) {
 
       fieldset {
         display: grid;
+        align-content: start;
         gap: 4px;
         margin: 10px 0 0;
         padding: 0;
@@ -479,7 +490,7 @@ export class RopewalkBands extends instrument(fields) {
 
       .readout {
         min-height: 37px;
-        margin: 14px 0 0;
+        margin: 14px 0 4px;
       }
 
       .quiet {
@@ -536,6 +547,10 @@ export class RopewalkBands extends instrument(fields) {
       @container (max-width: 640px) {
         .readouts {
           grid-template-columns: repeat(2, minmax(0, 1fr));
+        }
+
+        dd.note {
+          margin-bottom: 12px;
         }
 
         .pictures {

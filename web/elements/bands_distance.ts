@@ -3,7 +3,14 @@ import { css, html, nothing, type PropertyValues, svg } from "lit";
 import { property, query } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
 import { live } from "lit/directives/live.js";
-import { type BandsResults, type Curve, furthest, octaves, twistColumns } from "./bands_pipeline.js";
+import {
+  type BandsResults,
+  type Curve,
+  furthest,
+  octaves,
+  type Twist,
+  twistColumns,
+} from "./bands_pipeline.js";
 import { headHeight, LookEvent } from "./bands_stack.js";
 import { fixed, Picture } from "./picture.js";
 import { greyOf, mix, pixel } from "./strip.js";
@@ -24,7 +31,6 @@ declare global {
   }
 }
 
-const narrow = 480;
 /** Half the thumb of a slider: the picture's axis begins and ends where the thumb's middle does. */
 const inset = 8;
 const gap = 48;
@@ -181,6 +187,7 @@ export class RopewalkBandsDistance extends Picture {
   /** Heights that the surroundings decide on, in CSS pixels: of a pair's row, and of the curve. */
   #row = 0;
   #curve = 0;
+  #drawn: { twist?: Twist; width?: number; canvas?: HTMLCanvasElement } = {};
 
   /** Of the axis: where a distance stands, in CSS pixels. */
   #x(distance: number): number {
@@ -222,10 +229,10 @@ export class RopewalkBandsDistance extends Picture {
           ${guard([results.curve, width, this.fonts], () => this.#renderCurves(results.curve, y, top, height))}
           <rect class="beyond" x=${end} y=${top} width=${Math.max(0, width - inset - end)} height=${this.#curve}></rect>
           <line class="context" x1=${end} x2=${end} y1="-4" y2=${top + this.#curve}></line>
-          <text class="halo strong" x=${end - 6} y=${top - 8} text-anchor="end">context ${context.toLocaleString("en")}</text>
           <line class="under" x1=${at} x2=${at} y1="0" y2=${rows}></line>
           <line class="at" x1=${at} x2=${at} y1="-4" y2=${height - axisHeight + 4}></line>
           <circle class="point" cx=${at} cy=${score} r="5.5"></circle>
+          <text class="halo strong" x=${end - 6} y=${top - 8} text-anchor="end">context ${context.toLocaleString("en")}</text>
         </svg>
       </div>
       <label for="distance">distance between the two, in tokens</label>
@@ -347,14 +354,14 @@ export class RopewalkBandsDistance extends Picture {
 
   protected override updated(changed: PropertyValues): void {
     if (this.canvas === null || this.results === undefined) return;
-    // Neither distance nor muting changes what the canvas shows.
-    const twist = this.results.twist;
-    if (changed.size > 0 && twist === this.#drawn.twist && this.width === this.#drawn.width) return;
-    this.#drawn = { twist, width: this.width };
-    this.#paint(this.canvas);
+    // Neither distance nor muting changes what the canvas shows; a theme does, and names no property.
+    const { canvas, width, results } = this;
+    const drawn = this.#drawn;
+    const isDrawn = drawn.twist === results.twist && drawn.width === width && drawn.canvas === canvas;
+    if (isDrawn && changed.size > 0) return;
+    this.#drawn = { twist: results.twist, width, canvas };
+    this.#paint(canvas);
   }
-
-  #drawn: { twist?: unknown; width?: number } = {};
 
   #paint(canvas: HTMLCanvasElement): void {
     if (this.results === undefined) return;
