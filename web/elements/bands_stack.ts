@@ -77,14 +77,10 @@ export class RopewalkBandsStack extends Picture {
 
       button {
         all: unset;
-        display: flex;
-        justify-content: space-between;
-        align-items: center;
+        display: block;
         width: 100%;
         height: ${rowHeight}px;
         border-radius: 5px;
-        color: var(--ink);
-        font-size: 12px;
         cursor: pointer;
         -webkit-tap-highlight-color: transparent;
       }
@@ -98,23 +94,23 @@ export class RopewalkBandsStack extends Picture {
         outline-offset: -2px;
       }
 
-      .index {
-        width: ${indexWidth - 8}px;
-        text-align: right;
+      text {
+        fill: var(--soft);
+        font: 12px var(--label);
+        text-anchor: end;
       }
 
-      [aria-pressed="true"] .index {
-        color: var(--soft);
+      .index {
+        fill: var(--ink);
+      }
+
+      .off {
+        fill: var(--soft);
         text-decoration: line-through;
       }
 
-      .wavelength {
-        padding-right: 4px;
-        color: var(--soft);
-      }
-
-      .wavelength.never {
-        color: var(--ink);
+      .never {
+        fill: var(--ink);
         font-weight: 650;
       }
 
@@ -187,10 +183,7 @@ export class RopewalkBandsStack extends Picture {
             aria-label="Mute pair ${pair}: it gives ${fixed(part, 3)}, turned by ${fixed(angles[pair] as number, 2)} radians; ${tokens} tokens to one turn${never ? ", which the context never completes" : ""}"
             @click=${this.#onClick}
             @pointerenter=${this.#onEnter}
-          >
-            <span class="index">${pair}</span>
-            <span class="wavelength ${never ? "never" : ""}">${tokens}</span>
-          </button>`;
+          ></button>`;
         })}
         ${this.#renderBars(results)}
         <div class="total">${fixed(results.left, 3)}</div>
@@ -198,7 +191,7 @@ export class RopewalkBandsStack extends Picture {
     `;
   }
 
-  #renderBars({ parts, running, angles, left, curve }: BandsResults) {
+  #renderBars({ parts, running, angles, wavelength, turns, left, curve }: BandsResults) {
     const n = parts.length;
     let least = Math.min(0, left);
     let most = Math.max(0, left);
@@ -221,7 +214,12 @@ export class RopewalkBandsStack extends Picture {
         const to = isMuted ? from + part : (running[pair] as number);
         const top = pair * rowHeight + (rowHeight - barHeight) / 2;
         const after = at(running[pair] as number);
+        const line = top + barHeight - 2;
         return svg`
+          <text class=${isMuted ? "off" : "index"} x=${indexWidth - 8} y=${line}>${pair}</text>
+          <text class=${(turns[pair] as number) < 1 ? "never" : ""} x=${this.width - 4} y=${line}>
+            ${figure(wavelength[pair] as number)}
+          </text>
           <line class="step" x1=${after} x2=${after} y1=${top + barHeight}
             y2=${top + rowHeight + (pair === n - 1 ? 3 : 0)}></line>
           <rect class=${isMuted ? "muted" : "bar"} x=${Math.min(at(from), at(to))} y=${top}
