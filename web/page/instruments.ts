@@ -4,6 +4,7 @@ import { define, type Part } from "../elements/define.js";
 export const instruments: Record<string, () => Promise<Part>> = {
   "companion-tools": async () => (await import("./tools.js")).CompanionTools,
   "ropewalk-absorption": async () => (await import("../elements/absorption.js")).RopewalkAbsorption,
+  "ropewalk-bands": async () => (await import("../elements/bands.js")).RopewalkBands,
   "ropewalk-binary": async () => (await import("../elements/binary.js")).RopewalkBinary,
   "ropewalk-cached": async () => (await import("../elements/cached.js")).RopewalkCached,
   "ropewalk-cost": async () => (await import("../elements/cost.js")).RopewalkCost,
