@@ -245,6 +245,11 @@ export class RopewalkOrder extends instrument(fields) {
           grid-template-columns: minmax(0, 1fr);
         }
 
+        /* In sight together with the words. */
+        dl {
+          order: -1;
+        }
+
         .controls .name {
           flex-basis: 100%;
         }

@@ -211,7 +211,7 @@ export class RopewalkReorder extends Picture {
     const widths = wide.map((label) => Math.max(28, Math.ceil(measure(label)) + 16));
     const sum = widths.reduce((total, one) => total + one, 0);
     if (sum + leastGap * tokens.length <= width) return { labels: wide, widths, upright: false, aside: 0 };
-    const aside = Math.round(Math.max(84, Math.min(200, width * 0.28)));
+    const aside = Math.round(Math.max(60, Math.min(200, width * 0.2)));
     const room = Math.min(150, width - aside - figureWidth - 60);
     const labels = tokens.map((token) => fitted(tokenLabel(token), room - 20, measure));
     const broadest = labels.reduce((most, label) => Math.max(most, Math.ceil(measure(label)) + 20), 60);
