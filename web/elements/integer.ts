@@ -1,6 +1,7 @@
 import { css, html, type PropertyValues } from "lit";
 import { live } from "lit/directives/live.js";
 import type { Ropewalk } from "ropewalk";
+import { slider } from "./controls.js";
 import { figure, RopewalkDrowning } from "./drowning.js";
 import { nearestStop, type PositionEvent, RopewalkDrowningCurves } from "./drowning_curves.js";
 import { whole, words } from "./fields.js";
@@ -70,22 +71,17 @@ export class RopewalkInteger extends instrument(fields) {
           .lengths=${results.lengths}
           .names=${[`${word} alone`, `+ its position, ${at}`, `= ${word} at position ${at}`, `${other} at position ${at}`]}
         ></ropewalk-drowning>
-        <div class="move">
-          <label for="position">Position of both words</label>
-          <output for="position">${at}</output>
-          <input
-            id="position"
-            type="range"
-            min="0"
-            max=${stops.length - 1}
-            step="1"
-            .value=${live(String(nearestStop(position)))}
-            aria-valuetext="position ${at}, cosine to the word alone ${fixed(results.cosine, 2)}, length ${figure(length as number)}"
-            @input=${(event: Event) => {
-              this.position = stops[(event.target as HTMLInputElement).valueAsNumber] as number;
-            }}
-          />
-        </div>
+        ${slider({
+          id: "position",
+          label: "Position of both words",
+          shown: at,
+          last: stops.length - 1,
+          at: nearestStop(position),
+          words: `position ${at}, cosine to the word alone ${fixed(results.cosine, 2)}, length ${figure(length as number)}`,
+          move: (stop) => {
+            this.position = stops[stop] as number;
+          },
+        })}
         <dl>
           ${readout("cosine", `cosine of ${word} with its position to ${word} alone`, fixed(results.cosine, 4), left(results.cosine))}
           ${readout("alike", `cosine of ${word} to ${other}, both at ${at}`, fixed(results.alike, 4), results.alike > same ? "one vector, for all that is left of them" : "two words")}

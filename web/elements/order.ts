@@ -1,12 +1,12 @@
 import { css, html, type PropertyValues } from "lit";
 import type { Ropewalk } from "ropewalk";
-import { choices } from "./choices.js";
+import { radios } from "./controls.js";
 import { flag, oneOf, sequence, whole, words } from "./fields.js";
 import { instrument } from "./instrument.js";
-import { OrderPipeline, type OrderResults } from "./order_pipeline.js";
+import { OrderPipeline, type OrderResults, swapped } from "./order_pipeline.js";
 import { panels, readout } from "./panels.js";
 import { fixed, type SelectEvent, tokenLabel } from "./picture.js";
-import { type OrderEvent, RopewalkReorder, swapped } from "./reorder.js";
+import { type OrderEvent, RopewalkReorder } from "./reorder.js";
 import { RopewalkRope } from "./rope.js";
 import { lectureSentence, longestText, textField, textFieldStyle } from "./text_field.js";
 import { theme } from "./theme.js";
@@ -115,24 +115,19 @@ export class RopewalkOrder extends instrument(fields) {
             <p class="how">
               Drag a word past its neighbours. Or choose it and press «swap»; or hold Shift and press an arrow key.
             </p>
-            <div class="row" role="radiogroup" aria-label="Positions">
-              <span class="name">Positions</span>
-              ${choices("encoding", positions, this.encoding, String, (encoding) => {
-                this.encoding = encoding;
-              })}
-            </div>
-            <div class="row" role="radiogroup" aria-label="Causal mask">
-              <span class="name">Causal mask</span>
-              ${choices(
-                "causal",
-                [false, true],
-                this.causal,
-                (causal) => (causal ? "on" : "off"),
-                (causal) => {
-                  this.causal = causal;
-                },
-              )}
-            </div>
+            ${radios("Positions", "encoding", positions, this.encoding, String, (encoding) => {
+              this.encoding = encoding;
+            })}
+            ${radios(
+              "Causal mask",
+              "causal",
+              [false, true],
+              this.causal,
+              (causal) => (causal ? "on" : "off"),
+              (causal) => {
+                this.causal = causal;
+              },
+            )}
           </div>
           <dl>
             ${readout("change", "largest change of any weight, word by word", change(results.change), this.#verdict(isMoved, results.change))}

@@ -71,6 +71,15 @@ export class OrderPipeline {
   }
 }
 
+/** An order in which the token in one place has changed sides with its neighbour before or after it. */
+export function swapped(order: readonly number[], place: number, step: -1 | 1): readonly number[] {
+  const other = place + step;
+  if (other < 0 || other >= order.length) return order;
+  const swap = [...order];
+  [swap[place], swap[other]] = [order[other] as number, order[place] as number];
+  return swap;
+}
+
 /** From [place, place] to [token, token]. */
 function byToken(weights: Float32Array, order: readonly number[]): Float32Array {
   const n = order.length;

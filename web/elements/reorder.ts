@@ -2,6 +2,7 @@ import { css, html, nothing, type PropertyValues, svg } from "lit";
 import { property, state } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
 import { fitted, measureIn } from "./labels.js";
+import { swapped } from "./order_pipeline.js";
 import { fixed, Picture, tokenLabel } from "./picture.js";
 import { theme } from "./theme.js";
 
@@ -18,15 +19,6 @@ declare global {
   interface HTMLElementEventMap {
     "ropewalk-order": OrderEvent;
   }
-}
-
-/** An order in which the token in one place has changed sides with its neighbour before or after it. */
-export function swapped(order: readonly number[], place: number, step: -1 | 1): readonly number[] {
-  const other = place + step;
-  if (other < 0 || other >= order.length) return order;
-  const swap = [...order];
-  [swap[place], swap[other]] = [order[other] as number, order[place] as number];
-  return swap;
 }
 
 const chipHeight = 34;
