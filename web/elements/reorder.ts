@@ -182,10 +182,10 @@ export class RopewalkReorder extends Picture {
 
   protected override willUpdate(changed: PropertyValues): void {
     const { tokens, order, width } = this;
+    if (changed.has("query") || changed.has("tokens")) this.cursor = this.query;
     if (width === 0) return;
     const isNew = changed.has("tokens") || changed.has("width") || changed.has("fonts");
     if (isNew) this.#chips = this.#measure();
-    if (changed.has("query") || changed.has("tokens")) this.cursor = this.query;
     if (["tokens", "order", "was", "now", "query"].some((name) => changed.has(name))) this.settle();
     if (isNew || changed.has("order")) {
       this.#target = this.#middles(order);
