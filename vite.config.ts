@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
 import { chaptersPlugin } from "./web/page/markdown.mjs";
 import { mathFontPlugin } from "./web/page/math_font.mjs";
+import { offlinePlugin } from "./web/page/offline.mjs";
 
 /**
  * What a course site may demand of the page, and what `npm start` serves it under: nothing inline, nothing from
@@ -16,11 +17,13 @@ export const alias = [
   { find: /^ropewalk$/, replacement: fileURLToPath(new URL("web/engine/index.ts", import.meta.url)) },
 ];
 
+const page = (name: string) => fileURLToPath(new URL(`web/page/${name}`, import.meta.url));
+
 export default defineConfig({
   root: fileURLToPath(new URL("web/page", import.meta.url)),
   // Relative addresses: the built page works in any folder of any site.
   base: "./",
-  plugins: [mathFontPlugin("en"), chaptersPlugin()],
+  plugins: [mathFontPlugin("en"), chaptersPlugin(), offlinePlugin()],
   resolve: { alias },
   // A worker imports the engine, as the page does.
   worker: { format: "es" },
@@ -31,6 +34,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     target: "es2022",
+    rolldownOptions: { input: ["index.html", "embed.html"].map(page) },
   },
   preview: {
     headers: { "Content-Security-Policy": contentSecurityPolicy, "X-Content-Type-Options": "nosniff" },

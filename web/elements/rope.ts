@@ -648,7 +648,7 @@ export class RopewalkRope extends Picture {
 }
 
 /** A canvas of which every pixel is set by hand; its memory is kept from drawing to drawing. */
-class Surface {
+export class Surface {
   #canvas: HTMLCanvasElement | undefined;
   #image: ImageData | undefined;
   #pixels = new Int32Array();

@@ -1,13 +1,17 @@
 import { define, type Part } from "../elements/define.js";
 
 /** The elements that chapters are written with, each loaded when the first chapter that has it is opened. */
-const instruments: Record<string, () => Promise<Part>> = {
+export const instruments: Record<string, () => Promise<Part>> = {
+  "companion-tools": async () => (await import("./tools.js")).CompanionTools,
   "ropewalk-absorption": async () => (await import("../elements/absorption.js")).RopewalkAbsorption,
+  "ropewalk-binary": async () => (await import("../elements/binary.js")).RopewalkBinary,
   "ropewalk-cached": async () => (await import("../elements/cached.js")).RopewalkCached,
   "ropewalk-cost": async () => (await import("../elements/cost.js")).RopewalkCost,
   "ropewalk-latent": async () => (await import("../elements/latent.js")).RopewalkLatent,
   "ropewalk-order": async () => (await import("../elements/order.js")).RopewalkOrder,
   "ropewalk-integer": async () => (await import("../elements/integer.js")).RopewalkInteger,
+  "ropewalk-rotary": async () => (await import("../elements/rotary.js")).RopewalkRotary,
+  "ropewalk-sinusoidal": async () => (await import("../elements/sinusoidal.js")).RopewalkSinusoidal,
 };
 
 /** Load and register whatever a chapter has in it. */

@@ -69,6 +69,18 @@ function markdown() {
     }
     return true;
   });
+  // An element alone in its paragraph is no paragraph; what can be taken along from an instrument is beneath it.
+  md.core.ruler.push("elements", ({ tokens }) => {
+    tokens.forEach(({ type, level, children }, i) => {
+      if (type !== "inline" || !children.every((child) => child.type === "html_inline")) return;
+      if (tokens[i - 1].type !== "paragraph_open") return;
+      tokens[i - 1].hidden = tokens[i + 1].hidden = true;
+      const [first] = children;
+      if (level > 1 || !first.content.startsWith("<ropewalk-")) return;
+      first.content = `<figure class="instrument">${first.content}`;
+      children.at(-1).content += "<companion-tools></companion-tools></figure>\n";
+    });
+  });
   md.renderer.rules.math = (tokens, index) => mathml(tokens[index].content, false);
   md.renderer.rules.formula = (tokens, index) =>
     `<p class="formula">${mathml(tokens[index].content, true)}</p>\n`;
@@ -101,9 +113,7 @@ function rendered(text, file) {
     into.push(token);
     if (/^container_(.+)_close$/.test(token.type) && token.level === 0) into = body;
   }
-  // An element of ours by itself is no part of a paragraph.
-  const render = (part) =>
-    md.renderer.render(part, md.options, {}).replace(/<p>(<([a-z]+-[a-z-]+)[^>]*><\/\2>)<\/p>/g, "$1");
+  const render = (part) => md.renderer.render(part, md.options, {});
   const html = { body: render(body), margin: render(margin) };
   if (/\sstyle=|<script|\son\w+=/i.test(html.body + html.margin))
     throw new Error(`${file} has a style or script within, which the page's policy forbids.`);
