@@ -15,7 +15,7 @@ import { guard } from "lit/directives/guard.js";
 import { Chart, chart } from "./chart.js";
 import { figure } from "./drowning.js";
 import { furthest, type IntegerResults, lost, same, stops } from "./integer_pipeline.js";
-import { fixed } from "./picture.js";
+import { fixed, PositionEvent } from "./picture.js";
 import { readout, theme } from "./theme.js";
 
 const margin = { top: 44, right: 12, bottom: 40, left: 52 };
@@ -29,21 +29,6 @@ interface Layout {
   x: ScaleSymLog<number, number>;
   cosine: ScaleLinear<number, number>;
   length: ScaleLogarithmic<number, number>;
-}
-
-/** Told by the picture when the user picks a position. */
-export class PositionEvent extends Event {
-  static readonly type = "ropewalk-position";
-
-  constructor(readonly position: number) {
-    super(PositionEvent.type, { bubbles: true, composed: true });
-  }
-}
-
-declare global {
-  interface HTMLElementEventMap {
-    "ropewalk-position": PositionEvent;
-  }
 }
 
 /** What is left of a word, and how long it has become, from position to position. */
