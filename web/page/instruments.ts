@@ -9,6 +9,7 @@ export const instruments: Record<string, () => Promise<Part>> = {
   "ropewalk-cached": async () => (await import("../elements/cached.js")).RopewalkCached,
   "ropewalk-cost": async () => (await import("../elements/cost.js")).RopewalkCost,
   "ropewalk-doubt": async () => (await import("../elements/doubt.js")).RopewalkDoubt,
+  "ropewalk-integer": async () => (await import("../elements/integer.js")).RopewalkInteger,
   "ropewalk-latent": async () => (await import("../elements/latent.js")).RopewalkLatent,
   "ropewalk-longer": async () => (await import("../elements/longer.js")).RopewalkLonger,
   "ropewalk-model": async () => (await import("../elements/model.js")).RopewalkModel,
