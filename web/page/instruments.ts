@@ -3,6 +3,7 @@ import { define, type Part } from "../elements/define.js";
 /** The elements that chapters are written with, each loaded when the first chapter that has it is opened. */
 const instruments: Record<string, () => Promise<Part>> = {
   "ropewalk-order": async () => (await import("../elements/order.js")).RopewalkOrder,
+  "ropewalk-block": async () => (await import("../elements/block.js")).RopewalkBlock,
 };
 
 /** Load and register whatever a chapter has in it. */
