@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
 import { chaptersPlugin } from "./web/page/markdown.mjs";
+import { mathFontPlugin } from "./web/page/math_font.mjs";
 
 /**
  * What a course site may demand of the page, and what `npm start` serves it under: nothing inline, nothing from
@@ -19,7 +20,7 @@ export default defineConfig({
   root: fileURLToPath(new URL("web/page", import.meta.url)),
   // Relative addresses: the built page works in any folder of any site.
   base: "./",
-  plugins: [chaptersPlugin()],
+  plugins: [mathFontPlugin("en"), chaptersPlugin()],
   resolve: { alias },
   // A worker imports the engine, as the page does.
   worker: { format: "es" },

@@ -1,227 +1,86 @@
-import { axisBottom, axisLeft } from "d3-axis";
-import { type ScaleLinear, type ScaleSymLog, scaleLinear, scaleSymlog } from "d3-scale";
-import { select as selectNode } from "d3-selection";
-import { line } from "d3-shape";
-import { css, html, nothing, type PropertyValues, svg } from "lit";
-import { property, query, state } from "lit/decorators.js";
-import { guard } from "lit/directives/guard.js";
-import type { AbsorptionResults } from "./absorption_pipeline.js";
-import { Chart, chart } from "./chart.js";
-import { fixed } from "./picture.js";
-import { readout, theme } from "./theme.js";
+import { css, html, nothing, type PropertyValues } from "lit";
+import type { Ropewalk } from "ropewalk";
+import { percent, RopewalkAbsorptionChart } from "./absorption_chart.js";
+import { AbsorptionPipeline, type AbsorptionResults, distances } from "./absorption_pipeline.js";
+import { controls, slider } from "./controls.js";
+import { oneOf } from "./fields.js";
+import { instrument } from "./instrument.js";
+import { panels, readout } from "./panels.js";
+import { theme } from "./theme.js";
 
-const margin = { top: 22, right: 14, bottom: 38, left: 54 };
-const narrow = 480;
-/** Near distances are told apart, far ones are all there. */
-const shownDistances = [0, 4, 16, 64, 256, 1023];
+const contexts = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, distances];
 
-interface Layout {
-  width: number;
-  height: number;
-  x: ScaleSymLog<number, number>;
-  score: ScaleLinear<number, number>;
-  error: ScaleLinear<number, number>;
-}
+const fields = { contextLen: oneOf(64, contexts) };
 
-/** By distance: a true score and what one matrix makes of it; below, the errors of all scores, rotated and decoupled. */
-export class RopewalkAbsorption extends Chart {
+/** Why RoPE cannot be absorbed: the best single matrix in place of one for each distance; and what mends it. */
+export class RopewalkAbsorption extends instrument(fields) {
+  static readonly parts = { "ropewalk-absorption-chart": RopewalkAbsorptionChart };
   static override styles = [
     theme,
-    chart,
-    readout,
+    panels,
+    controls,
     css`
-      h3 {
-        margin: 14px 0 0;
-        color: var(--soft);
-        font: 500 13px / 1.4 var(--label);
-      }
-
-      .fitted {
-        fill: color-mix(in oklab, var(--soft) 11%, transparent);
-      }
-
-      .curve {
-        fill: none;
-        stroke: var(--ink);
-        stroke-width: 1.5;
-        stroke-linejoin: round;
-      }
-
-      .flat {
-        stroke-dasharray: 5 4;
-      }
-
-      .decoupled {
-        stroke: var(--soft);
+      .words sup {
+        font-size: 0.7em;
+        line-height: 0;
       }
     `,
   ];
 
-  @property({ attribute: false }) results: AbsorptionResults | undefined;
+  #pipeline: AbsorptionPipeline | undefined;
+  #results: AbsorptionResults | undefined;
 
-  @state() private distance: number | undefined;
-
-  @query("g.x") private readonly xAxis!: SVGGElement | null;
-  @query("g.score") private readonly scoreAxis!: SVGGElement | null;
-  @query("g.error") private readonly errorAxis!: SVGGElement | null;
-
-  #layout: Layout | undefined;
-
-  protected override readonly page = 64;
-
-  protected override get current() {
-    return this.distance;
+  protected override release(): void {
+    this.#pipeline = undefined;
   }
 
-  protected override get last() {
-    return (this.results?.count ?? 1) - 1;
+  protected override compute(engine: Ropewalk, changed: PropertyValues): void {
+    this.#pipeline ??= new AbsorptionPipeline(engine);
+    if (changed.has("engine") || changed.has("contextLen"))
+      this.#results = this.#pipeline.run(this.contextLen);
   }
 
-  protected override pointAt(x: number) {
-    return this.#layout && Math.round(this.#layout.x.invert(x));
+  protected override renderInstrument() {
+    return this.#results === undefined ? nothing : this.#renderAbsorption(this.#results);
   }
 
-  protected override lookAt(distance: number | undefined) {
-    this.distance = distance;
-  }
-
-  protected override willUpdate(changed: PropertyValues): void {
-    const { results, width } = this;
-    if (results === undefined || width === 0) return;
-    if (changed.has("results")) this.settle();
-    const height = width < narrow ? 190 : 220;
-    const scores = [...results.score, results.absorbedScore];
-    const x = scaleSymlog()
-      .constant(4)
-      .domain([0, results.count - 1])
-      .range([margin.left, width - margin.right]);
-    this.#layout = {
-      width,
-      height,
-      x,
-      score: scaleLinear()
-        .domain([Math.min(...scores), Math.max(...scores)])
-        .nice()
-        .range([height - margin.bottom, margin.top]),
-      error: scaleLinear()
-        .domain([0, 1.6])
-        .range([height - margin.bottom, margin.top]),
-    };
-  }
-
-  protected override render() {
-    const { results, distance } = this;
-    const layout = this.#layout;
-    if (results === undefined || layout === undefined) return nothing;
-    const { width, height, x, score, error } = layout;
-    const { contextLen } = results;
-    const bottom = height - margin.bottom;
-    const curve = (values: ArrayLike<number>, y: (value: number) => number) =>
-      line<number>((_, i) => x(i), y)(Array.from(values)) ?? "";
-    const shade = svg`<rect class="fitted" x=${margin.left} y=${margin.top}
-      width=${Math.max(2, x(Math.min(contextLen, results.count) - 1) - margin.left)} height=${bottom - margin.top}></rect>`;
-    const cursor =
-      distance === undefined
-        ? nothing
-        : svg`<line class="cursor" x1=${x(distance)} x2=${x(distance)} y1=${margin.top} y2=${bottom}></line>`;
+  #renderAbsorption(absorption: AbsorptionResults) {
+    const { contextLen, rotary, decoupled } = absorption;
+    const at = contexts.indexOf(contextLen);
+    const inside = rotary.subarray(0, contextLen);
+    const largestInside = Math.max(...inside);
+    const largest = Math.max(...decoupled);
     return html`
-      ${this.renderChart(
-        "Scores and errors by distance: arrow keys go from one distance to the next",
-        html`<h3>One query and one latent: their score, and what the best single matrix makes of it</h3>
-        <svg width=${width} height=${height} aria-hidden="true">
-          ${shade}
-          <g class="score" transform="translate(${margin.left - 6} 0)"></g>
-          <path class="curve" d=${curve(results.score, score)}></path>
-          <line class="curve flat" x1=${margin.left} x2=${width - margin.right}
-            y1=${score(results.absorbedScore)} y2=${score(results.absorbedScore)}></line>
-          <text x=${width - margin.right} y="12" text-anchor="end">dashed: by one matrix, the same at every distance</text>
-          ${cursor}
-        </svg>
-        <h3>All queries and latents: root mean square of the error, in parts of the score</h3>
-        <svg width=${width} height=${height} aria-hidden="true">
-          ${shade}
-          <g class="error" transform="translate(${margin.left - 6} 0)"></g>
-          <g class="x" transform="translate(0 ${bottom + 4})"></g>
-          <path class="curve" d=${curve(results.rotary, error)}></path>
-          <path class="curve decoupled" d=${curve(results.decoupled, error)}></path>
-          <text x=${width - margin.right} y="12" text-anchor="end">RoPE on the expanded keys, by one matrix</text>
-          <text class="halo" x=${margin.left + 8} y=${error(0) - 8}>decoupled: at most ${Math.max(...results.decoupled).toExponential(1)}</text>
-          <text x=${width - margin.right} y=${height - 2} text-anchor="end">distance from query to key, in tokens</text>
-          ${cursor}
-        </svg>`,
-      )}
-      ${this.renderReadout("Point at a distance, or walk along them with the arrow keys.")}
-      ${guard([this.settled], () => this.#renderTable(results))}
+      <section class="panel">
+        <h2>Why plain RoPE does not fit: no single matrix stands for all distances</h2>
+        <p class="words">
+          Absorbing works because one matrix, W<sup>UK</sup>, is between query and latent at every position. Rotate the
+          expanded keys, and it is W<sup>UK</sup> turned back by the distance: another for each. The best single one, in least
+          squares, is their mean; there fast pairs cancel, and only slow ones are left.
+        </p>
+        ${slider({
+          id: "context",
+          label: "The single matrix is fitted to queries at the end of so many tokens",
+          shown: contextLen.toLocaleString("en"),
+          last: contexts.length - 1,
+          at,
+          words: `fitted to ${contextLen} tokens; largest error among them ${percent(largestInside)}`,
+          move: (value) => {
+            this.contextLen = contexts[value] ?? 1;
+          },
+        })}
+        <dl class="readouts three">
+          ${readout("fitted", "largest error where it was fitted", percent(largestInside), `distances 0 to ${contextLen - 1}`)}
+          ${readout("beyond", "error at the far end", percent(rotary[distances - 1] as number), `distance ${distances - 1}`)}
+          ${readout(
+            "decoupled",
+            "decoupled, the largest at any distance",
+            largest.toExponential(1),
+            "rotated by a part of its own, which is never absorbed",
+          )}
+        </dl>
+        <ropewalk-absorption-chart .results=${absorption}></ropewalk-absorption-chart>
+      </section>
     `;
   }
-
-  protected override updated(): void {
-    const layout = this.#layout;
-    if (layout === undefined || this.xAxis === null) return;
-    const { width, x, score, error } = layout;
-    const across = -(width - margin.left - margin.right) - 6;
-    const bare = (g: { select(name: string): { remove(): void } }) => g.select(".domain").remove();
-    selectNode(this.xAxis)
-      .call(
-        axisBottom<number>(x)
-          .tickValues(shownDistances)
-          .tickFormat((value) => value.toLocaleString("en"))
-          .tickSize(4),
-      )
-      .call(bare as never);
-    if (this.scoreAxis !== null) {
-      selectNode(this.scoreAxis)
-        .call(axisLeft<number>(score).ticks(4).tickSize(across))
-        .call(bare as never);
-    }
-    if (this.errorAxis !== null) {
-      selectNode(this.errorAxis)
-        .call(
-          axisLeft<number>(error)
-            .ticks(4)
-            .tickFormat((value) => `${Math.round(100 * value)} %`)
-            .tickSize(across),
-        )
-        .call(bare as never);
-    }
-  }
-
-  protected override sentence(distance: number): string {
-    const { results } = this;
-    if (results === undefined) return "";
-    const { rotary, decoupled, score, absorbedScore } = results;
-    return (
-      `distance ${distance}: the score is ${fixed(score[distance] as number, 3)}, by one matrix ${fixed(absorbedScore, 3)}; ` +
-      `error of all ${percent(rotary[distance] as number)}, decoupled ${(decoupled[distance] as number).toExponential(1)}`
-    );
-  }
-
-  #renderTable(results: AbsorptionResults) {
-    if (this.settled === 0) return nothing;
-    const shown = [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, results.count - 1];
-    return html`<div class="visually-hidden">
-      <table>
-        <caption>
-          Errors by distance, the single matrix fitted to distances below ${results.contextLen}
-        </caption>
-        <thead>
-          <tr><th scope="col">distance</th><th scope="col">score</th><th scope="col">rotated, absorbed</th><th scope="col">decoupled, absorbed</th></tr>
-        </thead>
-        <tbody>
-          ${shown.map(
-            (distance) => html`<tr>
-              <th scope="row">${distance}</th>
-              <td>${fixed(results.score[distance] as number, 3)}</td>
-              <td>${percent(results.rotary[distance] as number)}</td>
-              <td>${(results.decoupled[distance] as number).toExponential(1)}</td>
-            </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>`;
-  }
-}
-
-export function percent(part: number): string {
-  return `${(100 * part).toFixed(part < 0.0995 ? 1 : 0)} %`;
 }

@@ -1,267 +1,204 @@
-import { axisBottom, axisLeft } from "d3-axis";
-import { type ScaleLogarithmic, scaleLog } from "d3-scale";
-import { select as selectNode } from "d3-selection";
-import { line } from "d3-shape";
-import { css, html, nothing, svg } from "lit";
-import { property, query, state } from "lit/decorators.js";
-import { bytesText } from "./cache_bars.js";
-import { Chart, chart } from "./chart.js";
-import { lengths, type Measurement, type Phase, type Way, ways } from "./cost_pipeline.js";
-import { readout, theme } from "./theme.js";
+import { css, html, nothing, type PropertyValues } from "lit";
+import { state } from "lit/decorators.js";
+import type { Ropewalk } from "ropewalk";
+import { controls, radios } from "./controls.js";
+import { type Curves, measuredCurves, quantityText, RopewalkCostChart } from "./cost_chart.js";
+import {
+  costOf,
+  type LayerName,
+  layers,
+  lengths,
+  longestMeasured,
+  type Measurement,
+  type Phase,
+  shapeOf,
+  type Way,
+  ways,
+} from "./cost_pipeline.js";
+import { oneOf } from "./fields.js";
+import { instrument } from "./instrument.js";
+import { panels } from "./panels.js";
+import { theme } from "./theme.js";
 
-export type Quantity = "multiplyAdds" | "bytes" | "milliseconds";
+const phaseWords: Record<Phase, string> = { decode: "one new token", prefill: "all tokens at once" };
 
-/** One curve: a number for each of `lengths`, as far as there is one. */
-export type Curves = Record<Way, readonly (number | undefined)[]>;
-
-const margin = { top: 16, right: 22, bottom: 38, left: 62 };
-const narrow = 480;
-const dashes: Record<Way, string> = { kept: "2 3", expanded: "7 4", absorbed: "" };
-
-export const wayWords: Record<Way, string> = {
-  kept: "naive, all heads’ keys and values kept",
-  expanded: "naive, expanded from latents each time",
-  absorbed: "absorbed, latents as they are",
+const fields = {
+  phase: oneOf("decode", ["decode", "prefill"]),
+  quantity: oneOf("multiplyAdds", ["multiplyAdds", "bytes", "milliseconds"]),
+  layer: oneOf("DeepSeek-V2-Lite", Object.keys(layers) as LayerName[]),
 };
 
-export const quantityText: Record<Quantity, (value: number) => string> = {
-  multiplyAdds: (value) => `${siText(value)} multiply-adds`,
-  bytes: bytesText,
-  milliseconds: (value) => `${value >= 99.5 ? Math.round(value) : value.toPrecision(2)} ms`,
-};
-
-interface Layout {
-  width: number;
-  height: number;
-  x: ScaleLogarithmic<number, number>;
-  y: ScaleLogarithmic<number, number>;
-}
-
-/** What a layer costs as the text grows, in three ways, both axes by powers. */
-export class RopewalkCost extends Chart {
+/** What a layer costs by each way of computing it, as the text grows: counted, and measured on this machine. */
+export class RopewalkCost extends instrument(fields) {
+  static readonly parts = { "ropewalk-cost-chart": RopewalkCostChart };
   static override styles = [
     theme,
-    chart,
-    readout,
+    panels,
+    controls,
     css`
-      .legend {
+      .measure {
         display: flex;
         flex-wrap: wrap;
-        gap: 2px 18px;
-        margin: 0 0 4px;
-        padding: 0;
-        color: var(--ink);
-        list-style: none;
-      }
-
-      .legend li {
-        display: flex;
         align-items: center;
-        gap: 8px;
+        gap: 8px 14px;
+        min-height: 40px;
+        margin-bottom: 12px;
+        color: var(--soft);
       }
 
-      .legend svg {
-        width: 34px;
-        height: 10px;
-      }
-
-      .curve {
-        fill: none;
-        stroke: var(--ink);
-        stroke-width: 1.75;
-      }
-
-      circle {
-        fill: var(--ink);
-      }
-
-      .readout {
-        min-height: 5em;
+      progress {
+        width: 160px;
+        accent-color: var(--ink);
       }
     `,
   ];
 
-  @property({ attribute: false }) curves: Curves | undefined;
-  @property() quantity: Quantity = "multiplyAdds";
+  @state() private measurements: readonly Measurement[] = [];
+  @state() private measuring = false;
+  @state() private measureProblem = "";
 
-  @state() private at: number | undefined;
+  #worker: Worker | undefined;
 
-  @query("g.x") private readonly xAxis!: SVGGElement | null;
-  @query("g.y") private readonly yAxis!: SVGGElement | null;
-
-  #layout: Layout | undefined;
-
-  protected override get current() {
-    return this.at;
+  protected override release(): void {
+    this.#cancel();
   }
 
-  protected override get last() {
-    return lengths.length - 1;
+  protected override compute(_: Ropewalk, changed: PropertyValues): void {
+    if (changed.has("phase") && changed.get("phase") !== undefined) this.#cancel();
   }
 
-  protected override pointAt(x: number) {
-    const length = this.#layout?.x.invert(x);
-    if (length === undefined) return undefined;
-    const off = lengths.map((one) => Math.abs(Math.log(one / length)));
-    return off.indexOf(Math.min(...off));
+  protected override renderInstrument() {
+    return this.engine === undefined ? nothing : this.#renderCost(this.engine);
   }
 
-  protected override lookAt(at: number | undefined) {
-    this.at = at;
-  }
-
-  protected override willUpdate(): void {
-    const { curves, width } = this;
-    if (curves === undefined || width === 0) return;
-    const height = width < narrow ? 280 : 320;
-    const values = ways.flatMap((way) => curves[way].filter((value) => value !== undefined));
-    const [low, high] = values.length === 0 ? [1, 1000] : [Math.min(...values), Math.max(...values)];
-    const last = Math.max(...ways.map((way) => curves[way].findLastIndex((value) => value !== undefined)), 5);
-    this.#layout = {
-      width,
-      height,
-      x: scaleLog()
-        .domain([lengths[0] as number, lengths[last] as number])
-        .range([margin.left, width - margin.right]),
-      y: scaleLog()
-        .domain([low / 1.5, high * 1.5])
-        .range([height - margin.bottom, margin.top]),
-    };
-  }
-
-  protected override render() {
-    const { curves, at } = this;
-    const layout = this.#layout;
-    if (curves === undefined || layout === undefined) return nothing;
-    const { width, height, x, y } = layout;
-    const bottom = height - margin.bottom;
-    const path = (way: Way) =>
-      line<number | undefined>(
-        (_, i) => x(lengths[i] as number),
-        (value) => y(value as number),
-      ).defined((value) => value !== undefined)(curves[way]) ?? "";
-    const cursor = at === undefined ? undefined : x(lengths[at] as number);
+  #renderCost(engine: Ropewalk) {
+    const { phase, quantity, layer, measuring } = this;
+    const isMeasured = quantity === "milliseconds";
+    const curves = isMeasured ? measuredCurves(this.measurements, phase) : this.#counted(engine);
+    const of = this.measurements.filter((one) => one.phase === phase).length;
+    const all =
+      lengths.filter((length) => length <= longestMeasured[phase]).length * (phase === "decode" ? 3 : 2);
     return html`
-      <ul class="legend">
-        ${ways.map(
-          (way) => html`<li>
-            <svg aria-hidden="true"><path class="curve" stroke-dasharray=${dashes[way]} d="M0 5H34"></path></svg>
-            ${wayWords[way]}
-          </li>`,
-        )}
-      </ul>
-      ${this.renderChart(
-        "Cost by length: arrow keys go from one length to the next",
-        html`<svg width=${width} height=${height} aria-hidden="true">
-          <g class="y" transform="translate(${margin.left - 6} 0)"></g>
-          <g class="x" transform="translate(0 ${bottom + 4})"></g>
-          <text x=${width - margin.right} y=${height - 2} text-anchor="end">tokens, those before with the new ones</text>
-          ${cursor === undefined ? nothing : svg`<line class="cursor" x1=${cursor} x2=${cursor} y1=${margin.top} y2=${bottom}></line>`}
-          ${ways.map(
-            (way) => svg`<path class="curve" stroke-dasharray=${dashes[way]} d=${path(way)}></path>
-              ${curves[way].map((value, i) =>
-                value === undefined
-                  ? nothing
-                  : svg`<circle cx=${x(lengths[i] as number)} cy=${y(value)} r=${i === at ? 5 : 3}></circle>`,
-              )}`,
+      <section class="panel">
+        <h2>What a layer costs as the text grows</h2>
+        <div class="fields">
+          ${radios(
+            "For",
+            "phase",
+            ["decode", "prefill"],
+            phase,
+            (value) => `${value}: ${phaseWords[value]}`,
+            (value) => {
+              this.phase = value;
+            },
           )}
-        </svg>`,
-      )}
-      ${this.renderReadout("Point at a length, or walk along them with the arrow keys.", (point) => this.#lines(point))}
-      ${this.#renderTable(curves)}
+          ${radios(
+            "Show",
+            "quantity",
+            ["multiplyAdds", "bytes", "milliseconds"],
+            quantity,
+            (value) =>
+              ({ multiplyAdds: "multiply-adds", bytes: "bytes moved", milliseconds: "time, measured here" })[
+                value
+              ],
+            (value) => {
+              this.quantity = value;
+            },
+          )}
+          ${radios(
+            "Layer of",
+            "layer",
+            Object.keys(layers) as LayerName[],
+            isMeasured ? "DeepSeek-V2-Lite" : layer,
+            String,
+            (value) => {
+              this.layer = value;
+            },
+            isMeasured,
+          )}
+        </div>
+        ${
+          isMeasured
+            ? html`<div class="measure">
+                <button type="button" @click=${measuring ? () => this.#cancel() : () => this.#measure()}>
+                  ${measuring ? "Stop" : of === 0 ? "Measure on this machine" : "Measure again"}
+                </button>
+                <progress max=${all} .value=${of} aria-label="Measured"></progress>
+                <span role="status">${
+                  this.measureProblem !== ""
+                    ? this.measureProblem
+                    : measuring
+                      ? `${of} of ${all} measured …`
+                      : of === all
+                        ? "Measured: medians, one thread."
+                        : of > 0
+                          ? `Stopped after ${of} of ${all}.`
+                          : "It takes some seconds and 200 MB; the page goes on meanwhile."
+                }</span>
+              </div>`
+            : nothing
+        }
+        <ropewalk-cost-chart .curves=${curves} .quantity=${quantity}></ropewalk-cost-chart>
+        ${isMeasured ? nothing : this.#renderVerdict(engine)}
+      </section>
     `;
   }
 
-  protected override updated(): void {
-    const layout = this.#layout;
-    if (layout === undefined || this.xAxis === null || this.yAxis === null) return;
-    const { width, x, y } = layout;
-    const [low, high] = x.domain() as [number, number];
-    const shown = lengths.filter(
-      (length, i) => length >= low && length <= high && (width >= narrow || i % 3 === 0),
-    );
-    selectNode(this.xAxis)
-      .call(
-        axisBottom<number>(x)
-          .tickValues(shown)
-          .tickFormat((value) => value.toLocaleString("en"))
-          .tickSize(4),
-      )
-      .call((g) => g.select(".domain").remove());
-    const powers = y.ticks(5).filter((value) => Number.isInteger(Math.log10(value)));
-    selectNode(this.yAxis)
-      .call(
-        axisLeft<number>(y)
-          .tickValues(powers)
-          .tickFormat((value) => this.#tick(value))
-          .tickSize(-(width - margin.left - margin.right) - 6),
-      )
-      .call((g) => g.select(".domain").remove());
+  #renderVerdict(engine: Ropewalk) {
+    const { phase, layer, quantity } = this;
+    const name = quantity === "bytes" ? "bytes" : "multiplyAdds";
+    const length = phase === "decode" ? 4096 : 1024;
+    const at = (way: Way) =>
+      costOf(engine, shapeOf(layer), phase, way, length)[phase === "decode" ? "attend" : "total"][name];
+    const [kept, absorbed] = [at("kept"), at("absorbed")];
+    const part = phase === "decode" ? "To attend alone, with" : "Together, with";
+    const ratio = absorbed / kept;
+    const compared =
+      ratio >= 1 ? `${ratio.toFixed(1)} times as much` : `${(1 / ratio).toFixed(1)} times less`;
+    return html`<p class="words" id="verdict">
+      ${part} ${length.toLocaleString("en")} tokens: ${quantityText[quantity](absorbed)} absorbed, which is ${compared} as naive
+      with everything kept. ${
+        phase === "decode"
+          ? "A new token waits for memory rather than for arithmetic: that is why the trade pays."
+          : "Where all queries come at once, what was expanded serves them all: prefill is naive, and decode absorbed."
+      }
+    </p>`;
   }
 
-  #tick(value: number): string {
-    if (this.quantity === "bytes") return bytesText(value).replace(".00", "").replace(".0", "");
-    return this.quantity === "milliseconds" ? `${value} ms` : siText(value);
+  #counted(engine: Ropewalk): Curves {
+    const { phase, quantity, layer } = this;
+    const name = quantity === "bytes" ? "bytes" : "multiplyAdds";
+    const of = (way: Way) =>
+      lengths.map((length) => costOf(engine, shapeOf(layer), phase, way, length).total[name]);
+    return Object.fromEntries(ways.map((way) => [way, of(way)])) as unknown as Curves;
   }
 
-  #lines(at: number) {
-    const { curves, quantity } = this;
-    return html`<b>${(lengths[at] as number).toLocaleString("en")} tokens</b>${ways.map((way) => {
-      const value = curves?.[way][at];
-      return value === undefined ? nothing : html`<br />${wayWords[way]}: ${quantityText[quantity](value)}`;
-    })}`;
+  #measure(): void {
+    const { phase } = this;
+    this.#cancel();
+    this.measureProblem = "";
+    this.measurements = this.measurements.filter((one) => one.phase !== phase);
+    this.measuring = true;
+    const worker = new Worker(new URL("./cost_worker.ts", import.meta.url), { type: "module" });
+    this.#worker = worker;
+    worker.onmessage = ({ data }: MessageEvent<Measurement | "done" | { problem: string }>) => {
+      if (data === "done") this.#cancel();
+      else if ("problem" in data) this.#fail(data.problem);
+      else this.measurements = [...this.measurements, data];
+    };
+    worker.onerror = (event) => this.#fail(event.message);
+    worker.postMessage(phase);
   }
 
-  protected override sentence(at: number): string {
-    const { curves, quantity } = this;
-    const parts = ways.flatMap((way) => {
-      const value = curves?.[way][at];
-      return value === undefined ? [] : [`${wayWords[way]}: ${quantityText[quantity](value)}`];
-    });
-    return `${(lengths[at] as number).toLocaleString("en")} tokens. ${parts.join("; ")}`;
+  #fail(problem: string): void {
+    this.#cancel();
+    this.measureProblem = `It could not be measured. ${problem}`;
   }
 
-  #renderTable(curves: Curves) {
-    return html`<div class="visually-hidden">
-      <table>
-        <caption>Cost of one layer</caption>
-        <thead>
-          <tr><th scope="col">tokens</th>${ways.map((way) => html`<th scope="col">${wayWords[way]}</th>`)}</tr>
-        </thead>
-        <tbody>
-          ${lengths.map(
-            (length, i) => html`<tr>
-              <th scope="row">${length.toLocaleString("en")}</th>
-              ${ways.map((way) => {
-                const value = curves[way][i];
-                return html`<td>${value === undefined ? "not measured" : quantityText[this.quantity](value)}</td>`;
-              })}
-            </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>`;
+  /** What runs is ended with its memory; what was measured stays. */
+  #cancel(): void {
+    this.#worker?.terminate();
+    this.#worker = undefined;
+    this.measuring = false;
   }
-}
-
-/** The curves of what has been measured so far. */
-export function measuredCurves(measurements: readonly Measurement[], phase: Phase): Curves {
-  const of = (way: Way) =>
-    lengths.map(
-      (length) =>
-        measurements.find((one) => one.phase === phase && one.way === way && one.length === length)
-          ?.milliseconds,
-    );
-  return { kept: of("kept"), expanded: of("expanded"), absorbed: of("absorbed") };
-}
-
-function siText(value: number): string {
-  const units = ["", " k", " M", " G", " T", " P"];
-  let unit = 0;
-  let rest = value;
-  while (rest >= 999.5 && unit < units.length - 1) {
-    rest /= 1000;
-    unit += 1;
-  }
-  return `${rest >= 99.5 || unit === 0 ? Math.round(rest) : Number(rest.toPrecision(3))}${units[unit]}`;
 }

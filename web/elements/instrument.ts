@@ -84,8 +84,12 @@ export abstract class Instrument extends LitElement {
 
   protected override willUpdate(changed: PropertyValues): void {
     if (this.engine === undefined) return;
+    // What was set before there was an engine has not been computed with yet.
+    const fresh = changed.has("engine")
+      ? Object.keys(this.#fields).map((name) => [name, undefined] as const)
+      : [];
     try {
-      this.compute(this.engine, changed);
+      this.compute(this.engine, new Map([...fresh, ...changed]));
       this.problem = "";
     } catch (error) {
       if (!(error instanceof RopewalkError)) throw error;

@@ -2,6 +2,10 @@ import { define, type Part } from "../elements/define.js";
 
 /** The elements that chapters are written with, each loaded when the first chapter that has it is opened. */
 const instruments: Record<string, () => Promise<Part>> = {
+  "ropewalk-absorption": async () => (await import("../elements/absorption.js")).RopewalkAbsorption,
+  "ropewalk-cached": async () => (await import("../elements/cached.js")).RopewalkCached,
+  "ropewalk-cost": async () => (await import("../elements/cost.js")).RopewalkCost,
+  "ropewalk-latent": async () => (await import("../elements/latent.js")).RopewalkLatent,
   "ropewalk-order": async () => (await import("../elements/order.js")).RopewalkOrder,
   "ropewalk-block": async () => (await import("../elements/block.js")).RopewalkBlock,
 };

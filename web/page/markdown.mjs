@@ -101,7 +101,9 @@ function rendered(text, file) {
     into.push(token);
     if (/^container_(.+)_close$/.test(token.type) && token.level === 0) into = body;
   }
-  const render = (part) => md.renderer.render(part, md.options, {});
+  // An element of ours by itself is no part of a paragraph.
+  const render = (part) =>
+    md.renderer.render(part, md.options, {}).replace(/<p>(<([a-z]+-[a-z-]+)[^>]*><\/\2>)<\/p>/g, "$1");
   const html = { body: render(body), margin: render(margin) };
   if (/\sstyle=|<script|\son\w+=/i.test(html.body + html.margin))
     throw new Error(`${file} has a style or script within, which the page's policy forbids.`);
