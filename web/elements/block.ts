@@ -168,10 +168,10 @@ export class RopewalkBlock extends instrument(fields) {
           />
         </div>
         <dl class="readouts">
-          ${readout("change-query", "query, change", changeText(change(query)), this.#verdict(change(query)))}
-          ${readout("change-value", "value, change", changeText(change("value")), this.#verdict(change("value")))}
-          ${readout("change-scores", "scores, change", changeText(change("scores")), this.#verdict(change("scores")))}
-          ${readout("change", "weights, change", changeText(results.change), this.#verdict(results.change))}
+          ${readout("change-query", "queries change by", changeText(change(query)), this.#verdict(change(query)))}
+          ${readout("change-value", "values change by", changeText(change("value")), this.#verdict(change("value")))}
+          ${readout("change-scores", "scores change by", changeText(change("scores")), this.#verdict(change("scores")))}
+          ${readout("change", "weights change by", changeText(results.change), this.#verdict(results.change))}
         </dl>
         <ropewalk-block-flow
           .flow=${flow}
@@ -188,7 +188,7 @@ export class RopewalkBlock extends instrument(fields) {
 
   #verdict(change: number): string {
     if (this.positionOffset === 0) return "move the sentence and watch";
-    return change < 1e-4 ? "as it was" : "not as it was";
+    return change < 1e-4 ? "as they were" : "not as they were";
   }
 
   // ---- One's own text ------------------------------------------------------------------------------------------------
@@ -622,6 +622,29 @@ export class RopewalkBlock extends instrument(fields) {
 
         .readouts.three div:first-child {
           grid-column: 1 / -1;
+        }
+      }
+
+      /* The flow runs downwards: the slider stays within reach of the thumb for as long as any of it is seen. */
+      @container (max-width: 800px) {
+        .panel.flow {
+          display: flex;
+          flex-direction: column;
+        }
+
+        .flow .move {
+          position: sticky;
+          bottom: 0;
+          z-index: 1;
+          order: 1;
+          margin: 12px 0 -8px;
+          padding: 10px 0 8px;
+          border-top: 1px solid var(--line);
+          background: var(--panel);
+        }
+
+        .flow .readouts {
+          margin-top: 16px;
         }
       }
 

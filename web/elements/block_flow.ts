@@ -8,7 +8,7 @@ import { fitted, measureIn } from "./labels.js";
 import { Picture, tokenLabel } from "./picture.js";
 import { type Encoding, type Flow, type FlowTensor, type Stage, stages } from "./pipeline.js";
 import { drawTensor, type TensorImage } from "./tensor_image.js";
-import { theme } from "./theme.js";
+import { inks, theme } from "./theme.js";
 
 /** Told when the user picks a stage. */
 export class StageEvent extends Event {
@@ -104,6 +104,22 @@ export class RopewalkBlockFlow extends Picture {
       .tip.where,
       .tip.distance {
         fill: var(--ink);
+      }
+
+      .matrix {
+        fill: var(--soft);
+        font-size: 13px;
+      }
+
+      .plus {
+        fill: var(--ink);
+        font-size: 20px;
+        text-anchor: middle;
+        dominant-baseline: central;
+      }
+
+      .sub {
+        font-size: 12px;
       }
 
       .empty {
@@ -211,7 +227,7 @@ export class RopewalkBlockFlow extends Picture {
         grid-template-columns: minmax(200px, 1fr) auto;
         gap: 12px 32px;
         align-items: start;
-        min-height: 268px;
+        min-height: 264px;
         margin-top: 18px;
         padding-top: 16px;
         border-top: 1px solid var(--line);
@@ -245,8 +261,7 @@ export class RopewalkBlockFlow extends Picture {
 
       .pair {
         display: flex;
-        flex-wrap: wrap;
-        gap: 10px 16px;
+        gap: 16px;
       }
 
       .pair figure {
@@ -277,6 +292,10 @@ export class RopewalkBlockFlow extends Picture {
 
       .narrow .pair {
         gap: 10px;
+      }
+
+      .narrow .rows {
+        flex: none;
       }
     `,
   ];
@@ -334,6 +353,11 @@ export class RopewalkBlockFlow extends Picture {
               return svg`<path class="wire ${kind}" d=${path(points)}></path>
                 <path class="tip ${kind}" d="M0 0L-7 4L-7 -4Z" transform="translate(${x} ${y}) rotate(${angle})"></path>`;
             })}
+            ${layout.plus === undefined ? nothing : svg`<text class="plus" x=${layout.plus.x} y=${layout.plus.y}>+</text>`}
+            ${layout.matrices.map(
+              ({ x, y, of }) =>
+                svg`<text class="matrix" x=${x} y=${y}>W<tspan class="sub" dy="3">${of}</tspan></text>`,
+            )}
             ${layout.empty.map(
               ({ x, y, width, height, words }) => svg`
                 <rect class="empty" x=${x + 0.5} y=${y + 0.5} width=${width - 1} height=${height - 1} rx="6"></rect>
@@ -372,7 +396,7 @@ export class RopewalkBlockFlow extends Picture {
       <span class="name"><b>${symbol}</b> ${word}</span>
       <span class="shape">${shapeText(tensor)}</span>
       <canvas data-stage=${stage} aria-hidden="true"></canvas>
-      <span class="change">${this.#verdict(tensor)}</span>
+      <span class="change">${stage === "position" ? nothing : this.#verdict(tensor)}</span>
     </button>`;
   }
 
@@ -418,8 +442,13 @@ export class RopewalkBlockFlow extends Picture {
     if (this.tokens.length > labelled) return nothing;
     const measure = measureIn(this, 12, 400);
     return html`<div class="rows" aria-hidden="true">
-      ${this.tokens.map((token) => html`<span>${fitted(tokenLabel(token), 84, measure)}</span>`)}
+      ${this.tokens.map((token) => html`<span>${fitted(tokenLabel(token), this.#labelWidth(), measure)}</span>`)}
     </div>`;
+  }
+
+  /** Of the labels beside the larger images. */
+  #labelWidth(): number {
+    return this.width < 620 ? 64 : 84;
   }
 
   #detailRow(): number {
@@ -455,6 +484,7 @@ export class RopewalkBlockFlow extends Picture {
     if (flow === undefined || layout === undefined) return;
     const root = this.renderRoot.querySelector<HTMLElement>(".flow");
     root?.style.setProperty("height", `${layout.height}px`);
+    const colours = inks(this);
     for (const button of this.renderRoot.querySelectorAll<HTMLElement>("button[data-stage]")) {
       const stage = button.dataset.stage as Stage;
       const box = layout.boxes.get(stage);
@@ -465,20 +495,27 @@ export class RopewalkBlockFlow extends Picture {
       button.style.top = `${box.y - above}px`;
       button.style.minWidth = `${box.width + 12}px`;
       button.style.height = `${box.height + above + below}px`;
-      drawTensor(canvas, this.#image(stage, tensor, "here"), box.width, box.height);
+      drawTensor(
+        canvas,
+        { ...this.#image(stage, tensor, "here"), cells: true },
+        box.width,
+        box.height,
+        colours,
+      );
     }
     const stage = present(flow, this.stage);
     const tensor = flow.tensors[stage];
     if (tensor === undefined) return;
     const height = this.#detailRow() * this.tokens.length;
-    const labels = this.tokens.length <= labelled ? 100 : 0;
-    // Beside the words where there is room, below them where there is not; one below the other on a phone.
-    const room = this.width < 620 ? this.width - labels : (this.width - 232 - labels - 32) / 2;
+    const labels = this.tokens.length <= labelled ? this.#labelWidth() + 16 : 0;
+    // Beside the words where there is room, below them where there is not.
+    const words = this.width < 620 ? 0 : 232;
+    const room = (this.width - words - labels - 20) / 2;
     const wanted = tensor.shape.length === 3 && tensor.columns === this.tokens.length ? height : 256;
     const width = Math.floor(Math.min(room, wanted));
     for (const canvas of this.renderRoot.querySelectorAll<HTMLCanvasElement>("canvas[data-detail]")) {
       const which = canvas.dataset.detail === "here" ? "here" : "still";
-      drawTensor(canvas, this.#image(stage, tensor, which), width, height);
+      drawTensor(canvas, this.#image(stage, tensor, which), width, height, colours);
     }
   }
 

@@ -22,6 +22,10 @@ export interface Frame extends Box {
 export interface BlockLayout {
   height: number;
   frames: readonly Frame[];
+  /** Between what is added to one another. */
+  plus?: { x: number; y: number };
+  /** Where the names of the three projections stand, each ending or beginning there. */
+  matrices: readonly { x: number; y: number; of: "Q" | "K" | "V" }[];
   boxes: ReadonlyMap<Stage, Box>;
   /** Where position could enter, and does not. */
   empty: readonly (Box & { words: string })[];
@@ -51,11 +55,11 @@ function wide(width: number, { entry, tensors }: Flow): BlockLayout {
   const gap = 12;
   const slot = px(36);
   const top = titleHeight;
-  const rows = [top + above];
-  rows.push((rows[0] as number) + image + below + gap + above);
-  rows.push((rows[1] as number) + slot + gap + above);
-  rows.push((rows[2] as number) + image + below + gap + above);
-  const [queryRow, slotRow, keyRow, valueRow] = rows as [number, number, number, number];
+  const queryRow = top + above;
+  // Room for an arrow up and one down from where angles come in.
+  const slotRow = queryRow + lane + gap + 6;
+  const keyRow = slotRow + slot + 24 + above;
+  const valueRow = keyRow + lane + gap;
   const height = valueRow + image + below + inset;
 
   const dataWidth = px(128) + 2 * inset;
@@ -148,6 +152,20 @@ function wide(width: number, { entry, tensors }: Flow): BlockLayout {
   line("value", right(value), [middle(sum).x, middle(value).y], foot(sum));
   return {
     height,
+    ...(entry === "data" && {
+      plus: { x: middle(x).x + 16, y: (x.y + x.height + below + atData.y - above) / 2 },
+    }),
+    matrices: (
+      [
+        ["Q", query],
+        ["K", key],
+        ["V", value],
+      ] as const
+    ).map(([of, box]) => ({
+      x: box.x - 36,
+      y: middle(box).y - 7,
+      of,
+    })),
     frames: [
       { x: 0, y: 0, width: dataWidth, height, title: "Data block", note: "once, before all layers" },
       {
@@ -191,7 +209,7 @@ function narrow(width: number, { entry, tensors }: Flow): BlockLayout {
   const h = put("input", { x: Math.round((width - dataImage) / 2), y, width: dataImage, height: image });
   const dataHeight = y + image + below + inset;
   const attentionY = dataHeight + 28;
-  y = attentionY + titleHeight + above + 10;
+  y = attentionY + titleHeight + above + 16;
   const head = (i: number): Box => ({ x: at(i), y, width: column, height: image });
   const query = put("query", head(0));
   const key = put("key", head(1));
@@ -234,7 +252,7 @@ function narrow(width: number, { entry, tensors }: Flow): BlockLayout {
   if (entry === "data") down("position", atData, h, middle(h).x + quarter);
   for (const box of [query, key, value]) {
     const [hx, hy] = foot(h);
-    const turn = box.y - above - 9;
+    const turn = box.y - above - 16;
     line("input", [hx, hy], [hx, turn], [middle(box).x, turn], top(box));
   }
   if (placing) {
@@ -257,6 +275,18 @@ function narrow(width: number, { entry, tensors }: Flow): BlockLayout {
   line("value", foot(value), [middle(value).x, middle(sum).y], [sum.x + sum.width, middle(sum).y]);
   return {
     height,
+    ...(entry === "data" && { plus: { x: width / 2, y: middle(x).y } }),
+    matrices: (
+      [
+        ["Q", query],
+        ["K", key],
+        ["V", value],
+      ] as const
+    ).map(([of, box]) => ({
+      x: middle(box).x + 8,
+      y: box.y - above - 1,
+      of,
+    })),
     frames: [
       { x: 0, y: 0, width, height: dataHeight, title: "Data block", note: "once, before all layers" },
       {

@@ -12,11 +12,11 @@ export const stageNames: Record<Stage, { symbol: TemplateResult; word: string }>
   query: { symbol: html`<span class="query">q</span>`, word: "query" },
   key: { symbol: html`<span class="key">k</span>`, word: "key" },
   value: { symbol: html`v`, word: "value" },
-  "placed-query": { symbol: html`<span class="query">q</span><sub>m</sub>`, word: "placed query" },
-  "placed-key": { symbol: html`<span class="key">k</span><sub>n</sub>`, word: "placed key" },
+  "placed-query": { symbol: html`<span class="query">q</span><sub>m</sub>`, word: "query at m" },
+  "placed-key": { symbol: html`<span class="key">k</span><sub>n</sub>`, word: "key at n" },
   scores: { symbol: html`q·k`, word: "scores" },
   weights: { symbol: html`w`, word: "weights" },
-  out: { symbol: html`out`, word: "output" },
+  out: { symbol: html`o`, word: "out" },
 };
 
 /** What a stage knows of positions, as the encoding has it by construction; the numbers beside it check it. */

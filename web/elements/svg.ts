@@ -85,7 +85,8 @@ class Painter {
     if (isFramed) {
       paint(rect, "stroke", style.borderTopColor);
       rect.setAttribute("stroke-width", `${width}`);
-      if (style.borderTopStyle === "dashed") rect.setAttribute("stroke-dasharray", `${3 * width} ${2 * width}`);
+      if (style.borderTopStyle === "dashed")
+        rect.setAttribute("stroke-dasharray", `${3 * width} ${2 * width}`);
     }
     this.svg.append(rect);
   }
@@ -119,7 +120,8 @@ class Painter {
       line.setAttribute("y", round(y + ascentOf(style)));
       line.setAttribute("textLength", round(width));
       line.setAttribute("font-family", style.fontFamily);
-      for (const name of ["font-size", "font-weight", "font-style"]) line.setAttribute(name, style.getPropertyValue(name));
+      for (const name of ["font-size", "font-weight", "font-style"])
+        line.setAttribute(name, style.getPropertyValue(name));
       paint(line, "fill", style.color);
       this.svg.append(line);
     }

@@ -18,23 +18,21 @@ export interface TensorImage {
   bright?: number;
 }
 
-/** Draw at `width` × `height` CSS pixels. */
+/** Draw at `width` × `height` CSS pixels; whoever draws many asks for the inks once. */
 export function drawTensor(
   canvas: HTMLCanvasElement,
   image: TensorImage,
   width: number,
   height: number,
+  { ink, lightness } = inks(canvas),
 ): void {
   const { values, columns, rotaryFrom = columns, layout, angles, bright, cells } = image;
   const rows = values.length / columns;
   const scale = devicePixelRatio;
-  canvas.width = Math.round(width * scale);
-  canvas.height = Math.round(height * scale);
-  canvas.style.width = `${width}px`;
-  canvas.style.height = `${height}px`;
+  resize(canvas, width, height);
   const context = canvas.getContext("2d");
   if (context === null) return;
-  const { ink, lightness } = inks(canvas);
+  context.clearRect(0, 0, canvas.width, canvas.height);
   const inkStyle = `rgb(${ink.join(" ")})`;
   let largest = 0;
   for (const value of values) largest = Math.max(largest, Math.abs(value));
@@ -50,19 +48,31 @@ export function drawTensor(
     column < rotaryFrom ? undefined : angles?.[row * pairs + pairOf(column)];
   if (!asBars) {
     // There may be more components than pixels: each pixel is one of them.
-    const pixels = context.createImageData(canvas.width, canvas.height);
+    const { width: across, height: down } = canvas;
+    const columnAt = Int32Array.from({ length: across }, (_, x) => Math.floor((x * columns) / across));
+    const pixels = context.createImageData(across, down);
     const words = new Uint32Array(pixels.data.buffer);
     const hues = anglePixels(lightness);
     const inkWord = new Uint32Array(Uint8ClampedArray.of(...ink, 255).buffer)[0] as number;
-    for (let y = 0, p = 0; y < canvas.height; ++y) {
-      const row = Math.floor(y / line);
+    for (let y = 0, lastRow = -1; y < down; ++y) {
+      const row = Math.floor((y * rows) / down);
+      if (row === lastRow) {
+        words.copyWithin(y * across, (y - 1) * across, y * across);
+        continue;
+      }
+      lastRow = row;
       const strength = (bright === undefined || row === bright ? 255 : 0.45 * 255) / largest;
-      for (let x = 0; x < canvas.width; ++x, ++p) {
-        const column = Math.floor(x / cell);
-        const angle = angleAt(row, column);
-        const turn = angle === undefined ? 0 : Math.round((angle / (2 * Math.PI)) * angleSteps);
-        words[p] = angle === undefined ? inkWord : (hues[(turn + angleSteps) % angleSteps] as number);
-        pixels.data[4 * p + 3] = strength * Math.abs(values[row * columns + column] as number);
+      for (let x = 0, word = 0, lastColumn = -1; x < across; ++x) {
+        const column = columnAt[x] as number;
+        if (column !== lastColumn) {
+          const angle = angleAt(row, column);
+          const turn = angle === undefined ? 0 : Math.round((angle / (2 * Math.PI)) * angleSteps);
+          const full = angle === undefined ? inkWord : (hues[(turn + angleSteps) % angleSteps] as number);
+          const alpha = Math.round(strength * Math.abs(values[row * columns + column] as number));
+          word = (full & 0xffffff) | (alpha << 24);
+          lastColumn = column;
+        }
+        words[y * across + x] = word;
       }
     }
     context.putImageData(pixels, 0, 0);
@@ -86,4 +96,15 @@ export function drawTensor(
       context.fillRect(left, part > 0 || grounded ? ground - length : ground, right - left, length);
     }
   }
+}
+
+/** Sized anew only where its size is another: that lays out the page. */
+function resize(canvas: HTMLCanvasElement, width: number, height: number): void {
+  const across = Math.round(width * devicePixelRatio);
+  const down = Math.round(height * devicePixelRatio);
+  if (canvas.width === across && canvas.height === down) return;
+  canvas.width = across;
+  canvas.height = down;
+  canvas.style.width = `${width}px`;
+  canvas.style.height = `${height}px`;
 }
