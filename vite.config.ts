@@ -16,6 +16,8 @@ export const alias = [
   { find: /^ropewalk$/, replacement: fileURLToPath(new URL("web/engine/index.ts", import.meta.url)) },
 ];
 
+const page = (name: string) => fileURLToPath(new URL(`web/page/${name}`, import.meta.url));
+
 export default defineConfig({
   root: fileURLToPath(new URL("web/page", import.meta.url)),
   // Relative addresses: the built page works in any folder of any site.
@@ -31,6 +33,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     target: "es2022",
+    rolldownOptions: { input: ["index.html", "embed.html"].map(page) },
   },
   preview: {
     headers: { "Content-Security-Policy": contentSecurityPolicy, "X-Content-Type-Options": "nosniff" },

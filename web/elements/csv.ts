@@ -1,7 +1,7 @@
 /** A table as CSV (RFC 4180): its rows as they are read, numbers with a minus that programs know. */
 export function csvOf(table: HTMLTableElement): string {
   return [...table.rows]
-    .map((row) => [...row.cells].map((cell) => field(cell.textContent)).join(","))
+    .map((row) => [...row.cells].map((cell) => field(cell.innerText)).join(","))
     .join("\r\n");
 }
 

@@ -96,30 +96,13 @@ export class RopewalkLatentFlow extends Picture {
         font-weight: 500;
       }
 
-      .arrow i {
-        position: relative;
-        width: 100%;
+      .arrow > svg {
+        width: 0;
+        min-width: 100%;
         height: 8px;
-        font-style: normal;
-      }
-
-      .arrow i::before {
-        content: "";
-        position: absolute;
-        inset: 3.5px 1px auto 0;
-        border-top: 1px solid var(--soft);
-      }
-
-      .arrow i::after {
-        content: "";
-        position: absolute;
-        right: 1px;
-        top: 1px;
-        width: 5px;
-        height: 5px;
-        border: solid var(--soft);
-        border-width: 1px 1px 0 0;
-        transform: rotate(45deg);
+        overflow: visible;
+        fill: none;
+        stroke: var(--soft);
       }
 
       sub,
@@ -426,8 +409,13 @@ export class RopewalkLatentFlow extends Picture {
   }
 }
 
+const shaft = html`<svg aria-hidden="true">
+<line x2="100%" y1="4" y2="4"></line>
+<svg x="100%" overflow="visible"><path d="M-4 0.5L-0.5 4L-4 7.5"></path></svg>
+</svg>`;
+
 function arrow(matrix: TemplateResult, shape: string) {
-  return html`<li class="arrow"><b>${matrix}</b><i aria-hidden="true"></i>${shape}</li>`;
+  return html`<li class="arrow"><b>${matrix}</b>${shaft}${shape}</li>`;
 }
 
 /** Columns first, …, first + count - 1 of rows that are `width` wide. */

@@ -4,13 +4,13 @@ const namespace = "http://www.w3.org/2000/svg";
 
 /** What a drawing looks like by its style sheets, and has to say itself once it stands alone. */
 const drawn = [
-  "fill",
   "fill-opacity",
+  "stroke-opacity",
+  "fill",
   "stroke",
   "stroke-dasharray",
   "stroke-linecap",
   "stroke-linejoin",
-  "stroke-opacity",
   "stroke-width",
   "opacity",
   "paint-order",
@@ -218,21 +218,28 @@ function backgroundBehind(element: Element): string {
   return "#ffffff";
 }
 
+const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+
 function linesOf(node: Text): { text: string; box: Box }[] {
   const lines: { text: string; box: DOMRect }[] = [];
   const range = document.createRange();
-  for (let i = 0; i < node.length; ++i) {
-    range.setStart(node, i);
-    range.setEnd(node, i + 1);
+  for (const { index, segment } of graphemes.segment(node.data)) {
+    range.setStart(node, index);
+    range.setEnd(node, index + segment.length);
     const box = range.getClientRects()[0];
     if (box === undefined || box.width === 0) continue;
     const line = lines.at(-1);
-    if (line !== undefined && Math.abs(line.box.y - box.y) < box.height / 2) {
-      line.text += node.data.charAt(i);
+    const isNew = line === undefined || Math.abs(line.box.y - box.y) >= box.height / 2;
+    // White space at either end of a line has no place in an SVG.
+    if (segment.trim() === "") {
+      if (!isNew) line.text += " ";
+    } else if (isNew) lines.push({ text: segment, box });
+    else {
+      line.text += segment;
       line.box = new DOMRect(line.box.x, line.box.y, box.right - line.box.x, line.box.height);
-    } else lines.push({ text: node.data.charAt(i), box });
+    }
   }
-  return lines.filter(({ text }) => text.trim() !== "");
+  return lines.map(({ text, box }) => ({ text: text.trimEnd(), box }));
 }
 
 let measuring: CanvasRenderingContext2D | null = null;

@@ -1,7 +1,8 @@
 import { define, type Part } from "../elements/define.js";
 
 /** The elements that chapters are written with, each loaded when the first chapter that has it is opened. */
-const instruments: Record<string, () => Promise<Part>> = {
+export const instruments: Record<string, () => Promise<Part>> = {
+  "companion-tools": async () => (await import("./tools.js")).CompanionTools,
   "ropewalk-absorption": async () => (await import("../elements/absorption.js")).RopewalkAbsorption,
   "ropewalk-cached": async () => (await import("../elements/cached.js")).RopewalkCached,
   "ropewalk-cost": async () => (await import("../elements/cost.js")).RopewalkCost,

@@ -101,9 +101,15 @@ function rendered(text, file) {
     into.push(token);
     if (/^container_(.+)_close$/.test(token.type) && token.level === 0) into = body;
   }
-  // An element of ours by itself is no part of a paragraph.
+  // An element of ours by itself is no part of a paragraph; what can be taken along from an instrument is beneath it.
   const render = (part) =>
-    md.renderer.render(part, md.options, {}).replace(/<p>(<([a-z]+-[a-z-]+)[^>]*><\/\2>)<\/p>/g, "$1");
+    md.renderer
+      .render(part, md.options, {})
+      .replace(/<p>(<([a-z]+-[a-z-]+)[^>]*><\/\2>)<\/p>/g, "$1")
+      .replace(
+        /^(<(ropewalk-[a-z-]+)[^>]*><\/\2>)$/gm,
+        '<figure class="instrument">$1<companion-tools></companion-tools></figure>',
+      );
   const html = { body: render(body), margin: render(margin) };
   if (/\sstyle=|<script|\son\w+=/i.test(html.body + html.margin))
     throw new Error(`${file} has a style or script within, which the page's policy forbids.`);
