@@ -27,7 +27,7 @@ import { maxTokens, tokenize } from "./tokens.js";
 import { parseVectors, type Vectors, VectorsError } from "./vectors.js";
 
 const lectureSentence = "Einstein developed the theory of relativity. This breakthrough reshaped physics.";
-const longestText = 4000;
+const longestText = 2000;
 const furthestOffset = 100_000;
 const headCounts = [1, 2, 4, 8];
 const headDims = [8, 16, 32, 64];
