@@ -62,7 +62,11 @@ async function expectShown(page: Page, change: Partial<Settings>, look: Partial<
   expect(seen.change).toBeCloseTo(results.change, results.change < 1e-3 ? 6 : 1);
 }
 
-const choose = (page: Page, encoding: Encoding) => page.locator(`input[value=${encoding}]`).check();
+const choose = (page: Page, encoding: Encoding) =>
+  page
+    .getByRole("radiogroup", { name: "Position comes in as" })
+    .getByRole("radio", { name: encoding, exact: true })
+    .check();
 const move = (page: Page, offset: number) => page.locator("#offset").fill(String(offset));
 
 describe.each(encodings)("%s", (encoding) => {

@@ -154,7 +154,7 @@ export class RopewalkBlock extends instrument(fields) {
           ${this.#radios("encoding", encodings, encoding, String)}
         </div>
         <div class="move">
-          <label for="offset">Move the whole sentence along: position of its first token</label>
+          <label for="offset">Move the whole sentence: position of its first token</label>
           <output for="offset" class="offset">${at}</output>
           <input
             id="offset"
