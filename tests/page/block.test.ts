@@ -467,6 +467,7 @@ test.each(["reduce", "no-preference"] as const)("motion, where %s is asked for",
 test("the rope tells the angle under the pointer", async () => {
   const page = await visit();
   await move(page, 40);
+  await page.locator("ropewalk-rope .strip").scrollIntoViewIfNeeded();
   const box = (await page.locator("ropewalk-rope .strip").boundingBox()) as {
     [K in "x" | "y" | "width" | "height"]: number;
   };

@@ -44,8 +44,10 @@ export class RopewalkBlockFlow extends Picture {
   static override styles = [
     theme,
     css`
+      /* Less than it takes at any width: kept before it is known, so that nothing is pushed down. */
       :host {
         display: block;
+        min-height: 900px;
       }
 
       .flow {
