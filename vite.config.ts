@@ -2,14 +2,16 @@ import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
 import { chaptersPlugin } from "./web/page/markdown.mjs";
 import { mathFontPlugin } from "./web/page/math_font.mjs";
+import { offlinePlugin } from "./web/page/offline.mjs";
 
 /**
  * What a course site may demand of the page, and what `npm start` serves it under: nothing inline, nothing from
- * elsewhere, no eval but the compiling of WebAssembly; anybody may frame it.
+ * elsewhere but a video that the student asks for, no eval but the compiling of WebAssembly; anybody may frame it. A
+ * blob: is a video that the student has.
  */
 export const contentSecurityPolicy =
   "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; " +
-  "connect-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors *";
+  "media-src 'self' blob:; frame-src https://www.youtube-nocookie.com; connect-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors *";
 
 /** `import … from "ropewalk"` here is the engine's source, not a build of it. */
 export const alias = [
@@ -22,7 +24,7 @@ export default defineConfig({
   root: fileURLToPath(new URL("web/page", import.meta.url)),
   // Relative addresses: the built page works in any folder of any site.
   base: "./",
-  plugins: [mathFontPlugin("en"), chaptersPlugin()],
+  plugins: [mathFontPlugin("en"), chaptersPlugin(), offlinePlugin()],
   resolve: { alias },
   // A worker imports the engine, as the page does.
   worker: { format: "es" },

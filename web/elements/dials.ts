@@ -147,7 +147,7 @@ export class RopewalkDials extends Picture {
   @property({ attribute: false }) queryBefore: Polar | undefined;
   /** The query with its position. */
   @property({ attribute: false }) queryAfter: Polar | undefined;
-  /** What each pair gives to the score of query with key. */
+  /** What each pair gives to the score of query with key; empty where there is none to tell of. */
   @property({ attribute: false }) scores: Float32Array = new Float32Array();
   /** What they add up to. */
   @property({ type: Number }) score = 0;
@@ -171,7 +171,7 @@ export class RopewalkDials extends Picture {
       this.settle();
     }
     if (this.cursor !== undefined && this.cursor >= this.#pairs.length) this.cursor = undefined;
-    this.#layout = layoutOf(this.width, this.#pairs.length, this.rotary);
+    this.#layout = layoutOf(this.width, this.#pairs.length, this.rotary, this.#tallest);
   }
 
   protected override render() {
@@ -206,6 +206,7 @@ export class RopewalkDials extends Picture {
       >
         <svg width=${this.width} height=${rows * layout.row} aria-hidden="true">
           ${Array.from({ length: rows }, (_, row) => {
+            if (this.scores.length === 0) return nothing;
             const y = row * layout.row + layout.zero + 0.5;
             const count = Math.min(layout.perRow, pairs.length - row * layout.perRow);
             return svg`<line class="zero" x1="0" x2=${count * layout.cell} y1=${y} y2=${y}></line>`;
@@ -217,7 +218,7 @@ export class RopewalkDials extends Picture {
               : svg`<rect class="cursor" rx="6"
                   x=${(cursor % layout.perRow) * layout.cell + 1}
                   y=${Math.floor(cursor / layout.perRow) * layout.row + 1}
-                  width=${layout.cell - 2} height=${layout.zero + tallest + 5}></rect>`
+                  width=${layout.cell - 2} height=${layout.zero + this.#tallest + 5}></rect>`
           }
         </svg>
       </div>
@@ -227,6 +228,11 @@ export class RopewalkDials extends Picture {
       <div class="visually-hidden" role="status" aria-live="polite">${this.said}</div>
       ${guard([this.settled], () => this.#renderTable())}
     `;
+  }
+
+  /** Of the bars, in CSS pixels. */
+  get #tallest(): number {
+    return this.scores.length > 0 ? tallest : 0;
   }
 
   #renderDial(pair: Pair, i: number, layout: Layout, most: number) {
@@ -264,10 +270,12 @@ export class RopewalkDials extends Picture {
       ? `turned ${fixed(turn, 2)} rad`
       : `from ${fixed(before, 2)} to ${fixed(after, 2)} rad`;
     const length = `length ${fixed(lengthBefore, 3)} → ${fixed(lengthAfter, 3)}`;
-    return `pair ${i}: ${moved}, ${length}, gives ${signed(score)} to the score`;
+    const gives = this.scores.length > 0 ? `, gives ${signed(score)} to the score` : "";
+    return `pair ${i}: ${moved}, ${length}${gives}`;
   }
 
   #summary(): string {
+    if (this.scores.length === 0) return "Point at a pair, or walk along them with the arrow keys.";
     return `All ${this.#pairs.length} pairs together give ${signed(this.score, 3)}, the score.`;
   }
 
@@ -277,12 +285,12 @@ export class RopewalkDials extends Picture {
       fixed(after, 3),
       fixed(lengthBefore, 3),
       fixed(lengthAfter, 3),
-      signed(score, 3),
+      ...(this.scores.length > 0 ? [signed(score, 3)] : []),
     ];
     return html`<div class="visually-hidden">
       <table>
         <caption>
-          Pairs of «${this.queryLabel}» before and after position, and what they give to its score with «${this.keyLabel}»
+          Pairs of «${this.queryLabel}» before and after position${this.scores.length > 0 ? `, and what they give to its score with «${this.keyLabel}»` : ""}
         </caption>
         <thead>
           <tr>
@@ -291,7 +299,7 @@ export class RopewalkDials extends Picture {
             <th scope="col">angle after, rad</th>
             <th scope="col">length before</th>
             <th scope="col">length after</th>
-            <th scope="col">contribution</th>
+            ${this.scores.length > 0 ? html`<th scope="col">contribution</th>` : nothing}
           </tr>
         </thead>
         <tbody>
@@ -377,7 +385,7 @@ function pairsOf(before: Polar, after: Polar, scores: Float32Array): Pair[] {
 }
 
 /** Wide: up to sixteen in a row. Narrow: four. Around a circle there is room for the hands that leave it. */
-function layoutOf(width: number, pairs: number, rotary: boolean): Layout | undefined {
+function layoutOf(width: number, pairs: number, rotary: boolean, tallest: number): Layout | undefined {
   if (width === 0 || pairs === 0) return undefined;
   const perRow = Math.min(pairs, width < narrow ? 4 : width < 760 ? 8 : 16);
   const most = pairs > 8 || width < narrow ? 30 : 40;

@@ -31,11 +31,15 @@ export abstract class Instrument extends LitElement {
   /** What cannot be done, in words for the user. */
   @state() protected problem = "";
 
-  readonly #inView = new IntersectionObserver((entries) => {
-    if (!entries.some((entry) => entry.isIntersecting)) return;
-    this.#inView.disconnect();
-    void this.#begin();
-  });
+  readonly #inView = new IntersectionObserver(
+    (entries) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      this.#inView.disconnect();
+      void this.#begin();
+    },
+    // A little before it is seen, so that it is there when it is.
+    { rootMargin: "300px" },
+  );
 
   get #fields(): Fields {
     return (this.constructor as typeof Instrument).fields;

@@ -158,7 +158,7 @@ export const panels = css`
 `;
 
 /** A number set large, with what it is above, and what there is to say of it below. */
-export function readout(id: string, name: string, value: string, note: unknown) {
+export function readout(id: string, name: string, value: unknown, note: unknown) {
   return html`<div>
     <dt>${name}</dt>
     <dd class="value" id=${id}>${value}</dd>

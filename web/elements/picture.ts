@@ -16,8 +16,21 @@ export class SelectEvent extends Event {
   }
 }
 
+/** Told by a picture when the user points at a position, or with Shift at another one; whoever owns the state decides. */
+export class PositionEvent extends Event {
+  static readonly type = "ropewalk-position";
+
+  constructor(
+    readonly position: number,
+    readonly other = false,
+  ) {
+    super(PositionEvent.type, { bubbles: true, composed: true });
+  }
+}
+
 declare global {
   interface HTMLElementEventMap {
+    "ropewalk-position": PositionEvent;
     "ropewalk-select": SelectEvent;
   }
 }

@@ -4,11 +4,19 @@ import { define, type Part } from "../elements/define.js";
 export const instruments: Record<string, () => Promise<Part>> = {
   "companion-tools": async () => (await import("./tools.js")).CompanionTools,
   "ropewalk-absorption": async () => (await import("../elements/absorption.js")).RopewalkAbsorption,
+  "ropewalk-bands": async () => (await import("../elements/bands.js")).RopewalkBands,
+  "ropewalk-binary": async () => (await import("../elements/binary.js")).RopewalkBinary,
+  "ropewalk-block": async () => (await import("../elements/block.js")).RopewalkBlock,
   "ropewalk-cached": async () => (await import("../elements/cached.js")).RopewalkCached,
   "ropewalk-cost": async () => (await import("../elements/cost.js")).RopewalkCost,
+  "ropewalk-doubt": async () => (await import("../elements/doubt.js")).RopewalkDoubt,
+  "ropewalk-integer": async () => (await import("../elements/integer.js")).RopewalkInteger,
   "ropewalk-latent": async () => (await import("../elements/latent.js")).RopewalkLatent,
+  "ropewalk-longer": async () => (await import("../elements/longer.js")).RopewalkLonger,
+  "ropewalk-model": async () => (await import("../elements/model.js")).RopewalkModel,
   "ropewalk-order": async () => (await import("../elements/order.js")).RopewalkOrder,
-  "ropewalk-block": async () => (await import("../elements/block.js")).RopewalkBlock,
+  "ropewalk-rotary": async () => (await import("../elements/rotary.js")).RopewalkRotary,
+  "ropewalk-sinusoidal": async () => (await import("../elements/sinusoidal.js")).RopewalkSinusoidal,
 };
 
 /** Load and register whatever a chapter has in it. */

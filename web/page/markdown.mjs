@@ -15,18 +15,21 @@ const folder = (language) => new URL(`chapters/${language}/`, import.meta.url).p
  * lecture's notes name one.
  */
 export function chapters(language) {
-  return readdirSync(folder(language))
-    .filter((file) => file.endsWith(".md"))
-    .sort()
-    .map((file) => {
-      const text = readFileSync(join(folder(language), file), "utf8");
-      const [, fields, body] = /^---\n(.*?)\n---\n(.*)$/s.exec(text) ?? [];
-      if (fields === undefined) throw new Error(`${file} does not begin with its fields.`);
-      const { id, name, title, lead, time } = parse(fields);
-      for (const [field, value] of Object.entries({ id, name, title, lead }))
-        if (typeof value !== "string") throw new Error(`${file} has no ${field}.`);
-      return { id, name, title, lead, time, ...rendered(body, file) };
-    });
+  return (
+    readdirSync(folder(language))
+      // A chapter's file begins with its number; beside them are the lecture's notes.
+      .filter((file) => /^\d+_.*\.md$/.test(file))
+      .sort()
+      .map((file) => {
+        const text = readFileSync(join(folder(language), file), "utf8");
+        const [, fields, body] = /^---\n(.*?)\n---\n(.*)$/s.exec(text) ?? [];
+        if (fields === undefined) throw new Error(`${file} does not begin with its fields.`);
+        const { id, name, title, lead, time } = parse(fields);
+        for (const [field, value] of Object.entries({ id, name, title, lead }))
+          if (typeof value !== "string") throw new Error(`${file} has no ${field}.`);
+        return { id, name, title, lead, time, ...rendered(body, file) };
+      })
+  );
 }
 
 /** What stands in the margin: `::: try`, `::: is-it-so`, `::: at 15:00`. */
@@ -69,6 +72,18 @@ function markdown() {
     }
     return true;
   });
+  // An element alone in its paragraph is no paragraph; what can be taken along from an instrument is beneath it.
+  md.core.ruler.push("elements", ({ tokens }) => {
+    tokens.forEach(({ type, level, children }, i) => {
+      if (type !== "inline" || !children.every((child) => child.type === "html_inline")) return;
+      if (tokens[i - 1].type !== "paragraph_open") return;
+      tokens[i - 1].hidden = tokens[i + 1].hidden = true;
+      const [first] = children;
+      if (level > 1 || !first.content.startsWith("<ropewalk-")) return;
+      first.content = `<figure class="instrument">${first.content}`;
+      children.at(-1).content += "<companion-tools></companion-tools></figure>\n";
+    });
+  });
   md.renderer.rules.math = (tokens, index) => mathml(tokens[index].content, false);
   md.renderer.rules.formula = (tokens, index) =>
     `<p class="formula">${mathml(tokens[index].content, true)}</p>\n`;
@@ -101,15 +116,7 @@ function rendered(text, file) {
     into.push(token);
     if (/^container_(.+)_close$/.test(token.type) && token.level === 0) into = body;
   }
-  // An element of ours by itself is no part of a paragraph; what can be taken along from an instrument is beneath it.
-  const render = (part) =>
-    md.renderer
-      .render(part, md.options, {})
-      .replace(/<p>(<([a-z]+-[a-z-]+)[^>]*><\/\2>)<\/p>/g, "$1")
-      .replace(
-        /^(<(ropewalk-[a-z-]+)[^>]*><\/\2>)$/gm,
-        '<figure class="instrument">$1<companion-tools></companion-tools></figure>',
-      );
+  const render = (part) => md.renderer.render(part, md.options, {});
   const html = { body: render(body), margin: render(margin) };
   if (/\sstyle=|<script|\son\w+=/i.test(html.body + html.margin))
     throw new Error(`${file} has a style or script within, which the page's policy forbids.`);
@@ -142,6 +149,7 @@ function articles(all) {
 <p class="lead">${md.renderInline(lead)}</p></header>
 <aside aria-label="In the margin">${margin}</aside>
 <div class="body">${body}</div>
+${id === "notes" ? "" : "<companion-composer></companion-composer>"}
 <nav class="onwards" aria-label="Chapters before and after">${way(-1, "prev", "Before")}${way(1, "next", "Next")}</nav>
 </article>`;
     })

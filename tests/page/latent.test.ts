@@ -1,8 +1,8 @@
-// The page of latent attention: what it shows is what the engine returns, and what it measures does not stop it.
+// The chapter of latent attention: what it shows is what the engine returns, and what it measures does not stop it.
 import type { BrowserContextOptions, Page } from "playwright-core";
 import { loadRopewalk, type Ropewalk } from "ropewalk";
 import { describe, expect, test } from "vitest";
-import { percent } from "../../web/elements/absorption.js";
+import { percent } from "../../web/elements/absorption_chart.js";
 import { AbsorptionPipeline, distances } from "../../web/elements/absorption_pipeline.js";
 import { bytesText } from "../../web/elements/cache_bars.js";
 import { cachedBy, cacheShapes } from "../../web/elements/cache_shapes.js";
@@ -21,9 +21,20 @@ import { axe, frame, visitor } from "./visitor.js";
 const site = visitor();
 const engine: Ropewalk = await loadRopewalk();
 
+const instruments = {
+  "ropewalk-latent": "#difference",
+  "ropewalk-absorption": "#fitted",
+  "ropewalk-cached": "#times",
+  "ropewalk-cost": "ropewalk-cost-chart .readout",
+};
+
 async function visit(options: BrowserContextOptions = {}): Promise<Page> {
-  const page = await site.visit("mla.html", options);
-  await page.locator("#difference").waitFor();
+  const page = await site.visit("#latent", options);
+  // Each begins when it comes into view.
+  for (const [instrument, begun] of Object.entries(instruments)) {
+    await page.locator(instrument).scrollIntoViewIfNeeded();
+    await page.locator(`${instrument} ${begun}`).first().waitFor();
+  }
   return page;
 }
 
@@ -347,23 +358,9 @@ test("nothing moves by itself", async () => {
   expect(await page.evaluate(() => document.getAnimations().length)).toBe(0);
 });
 
-test("is found from the other pages, and leads to them", async () => {
-  const page = await site.visit("");
-  // From the lane, and from the last rung of the ladder.
-  for (const place of ["navigation", "complementary"] as const) {
-    await page.getByRole(place).getByRole("link", { name: "Latent attention" }).click();
-    await page.locator("#difference").waitFor();
-    expect(await page.title()).toBe("Latent attention · Ropewalk");
-    await page.getByRole("link", { name: "From counting to turning" }).click();
-    await page.getByRole("heading", { name: "Rotary: turn, don’t add" }).waitFor();
-  }
-  await page.getByRole("link", { name: "Which RoPE does this model use?" }).click();
-  await page.locator("#type").waitFor();
-});
-
 test("says what is wrong when the engine cannot be loaded", async () => {
   const page = await site.newPage();
   await page.route("**/*.wasm", (route) => route.abort());
-  await page.goto(site.address("mla.html"));
-  await page.getByRole("alert").getByText("The engine could not be started").waitFor();
+  await page.goto(site.address("#latent"));
+  await page.getByRole("alert").getByText("The engine could not be started").first().waitFor();
 });

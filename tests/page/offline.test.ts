@@ -1,0 +1,30 @@
+// After one visit the page needs no network.
+import { expect, test } from "vitest";
+import { frame, visitor } from "./visitor.js";
+
+const site = visitor();
+
+test("works without a network after the first visit, in chapters that were never opened too", async () => {
+  const page = await site.visit("");
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  await page.context().setOffline(true);
+  await page.reload();
+  await page.locator("article:not([hidden]) h1").waitFor();
+  await page.goto(`${site.address()}#latent`);
+  await page.locator("#difference").waitFor();
+  await frame(page);
+  expect(await page.locator("#difference").innerText()).toMatch(/^\d\.\de-\d$/);
+  await page.goto(site.address("embed.html#cached"));
+  await page.locator("#times").waitFor();
+});
+
+test("keeps nothing of an older version", async () => {
+  const page = await site.visit("");
+  await page.evaluate(() => caches.open("ropewalk-older"));
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  await expect
+    .poll(() =>
+      page.evaluate(async () => (await caches.keys()).filter((name) => name.startsWith("ropewalk-"))),
+    )
+    .toHaveLength(1);
+});

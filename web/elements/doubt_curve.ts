@@ -1,0 +1,266 @@
+import { axisBottom, axisLeft } from "d3-axis";
+import { type ScaleContinuousNumeric, scaleLinear, scaleLog } from "d3-scale";
+import { select as selectNode } from "d3-selection";
+import { area } from "d3-shape";
+import { css, html, nothing, svg } from "lit";
+import { property, query, state } from "lit/decorators.js";
+import { Chart, chart } from "./chart.js";
+import type { Axis, Curve, Doubt } from "./doubts.js";
+import { fixed } from "./picture.js";
+import { readout, theme } from "./theme.js";
+
+const margin = { top: 8, right: 18, bottom: 40, left: 36 };
+const narrow = 300;
+/** The first curve is in ink, before the other. */
+const orders = ["", "second"];
+
+type Scale = ScaleContinuousNumeric<number, number>;
+
+interface Layout {
+  width: number;
+  height: number;
+  x: Scale;
+  y: Scale;
+}
+
+const number = (value: number) => value.toLocaleString("en").replace("-", "−");
+
+function scale({ scale }: Axis, domain: readonly number[], range: readonly number[]): Scale {
+  return (scale === "log" ? scaleLog() : scaleLinear()).domain(domain).range(range);
+}
+
+/** The curves of a doubt, small enough for a margin. Where a curve swings faster than can be drawn it is a band. */
+export class RopewalkDoubtCurve extends Chart {
+  static override styles = [
+    theme,
+    chart,
+    readout,
+    css`
+      /* It stands on the page's paper, in no panel. */
+      :host {
+        --panel: var(--paper);
+      }
+
+      .legend {
+        display: flex;
+        flex-wrap: wrap;
+        gap: 0 16px;
+        margin: 0 0 4px;
+        padding: 0;
+        list-style: none;
+      }
+
+      .legend li {
+        display: flex;
+        align-items: center;
+        gap: 8px;
+      }
+
+      .legend svg {
+        width: 22px;
+        height: 10px;
+      }
+
+      .curve {
+        stroke: var(--ink);
+        stroke-width: 1.5;
+        stroke-linejoin: round;
+        fill: none;
+      }
+
+      .band {
+        fill: color-mix(in oklab, var(--ink) 18%, transparent);
+      }
+
+      .curve.second {
+        stroke: color-mix(in oklab, var(--soft) 65%, var(--paper));
+      }
+
+      .band.second {
+        fill: color-mix(in oklab, var(--soft) 22%, transparent);
+      }
+
+      .zero {
+        stroke: var(--soft);
+        stroke-width: 1;
+      }
+
+      circle {
+        fill: var(--paper);
+        stroke: var(--ink);
+        stroke-width: 1.75;
+      }
+
+      .readout {
+        min-height: 4.2em;
+      }
+    `,
+  ];
+
+  @property({ attribute: false }) doubt: Doubt | undefined;
+
+  @state() private at: number | undefined;
+
+  @query("g.x") private readonly xAxis!: SVGGElement | null;
+  @query("g.y") private readonly yAxis!: SVGGElement | null;
+
+  #layout: Layout | undefined;
+
+  protected override get current() {
+    return this.at;
+  }
+
+  protected override get last() {
+    return (this.doubt?.spans.length ?? 1) - 1;
+  }
+
+  protected override pointAt(x: number) {
+    const at = this.#layout?.x.invert(x);
+    const spans = this.doubt?.spans ?? [];
+    if (at === undefined || spans.length === 0) return undefined;
+    const off = spans.map(({ first, last }) => Math.max(first - at, at - last));
+    return off.indexOf(Math.min(...off));
+  }
+
+  protected override lookAt(at: number | undefined) {
+    this.at = at;
+  }
+
+  protected override willUpdate(): void {
+    const { doubt, width } = this;
+    if (doubt === undefined || width === 0) return;
+    const height = width < narrow ? 170 : 220;
+    const { x, y, spans, curves } = doubt;
+    const values = curves.flatMap(({ least, greatest }) => [...least, ...greatest]);
+    this.#layout = {
+      width,
+      height,
+      x: scale(x, [spans[0]?.first ?? 0, spans.at(-1)?.last ?? 1], [margin.left, width - margin.right]),
+      y: scale(
+        y,
+        [Math.min(...values, ...y.ticks), Math.max(...values, ...y.ticks)],
+        [height - margin.bottom, margin.top],
+      ),
+    };
+  }
+
+  protected override render() {
+    const { doubt, at } = this;
+    const layout = this.#layout;
+    if (doubt === undefined || layout === undefined) return nothing;
+    const { width, height, x, y } = layout;
+    const bottom = height - margin.bottom;
+    const drawn = ({ least, greatest }: Curve, order: string) => {
+      const band = area<number>(
+        (span) => x(this.#middle(span)),
+        (span) => y(least[span] as number),
+        (span) => y(greatest[span] as number),
+      );
+      const edges = [band.lineY0(), band.lineY1()].map((edge) => edge(doubt.spans.keys()) ?? "");
+      return svg`<path class="band ${order}" d=${band(doubt.spans.keys()) ?? ""}></path>
+        <path class="curve ${order}" d=${edges.join("")}></path>`;
+    };
+    const [low] = y.domain() as [number];
+    const cursor = at === undefined ? undefined : x(this.#middle(at));
+    return html`
+      ${doubt.curves.length === 1 ? nothing : this.#renderLegend(doubt.curves)}
+      ${this.renderChart(
+        `${doubt.title}, by ${doubt.x.words}: arrow keys walk along`,
+        html`<svg width=${width} height=${height} aria-hidden="true">
+          <g class="y" transform="translate(${margin.left - 6} 0)"></g>
+          <g class="x" transform="translate(0 ${bottom + 4})"></g>
+          <text x=${width - margin.right} y=${height - 4} text-anchor="end">${doubt.x.words}</text>
+          ${low < 0 ? svg`<line class="zero" x1=${margin.left} x2=${width - margin.right} y1=${y(0)} y2=${y(0)}></line>` : nothing}
+          ${doubt.curves.map((curve, i) => drawn(curve, orders[i] ?? "")).reverse()}
+          ${cursor === undefined ? nothing : svg`<line class="cursor" x1=${cursor} x2=${cursor} y1=${margin.top} y2=${bottom}></line>`}
+          ${doubt.marks.map((mark) => svg`<circle cx=${x(mark.x)} cy=${y(mark.y)} r="3.5"></circle>`)}
+        </svg>`,
+      )}
+      ${this.renderReadout("Point at the curve, or walk along it with the arrow keys.")}
+      ${this.#renderTable(doubt)}
+    `;
+  }
+
+  #middle(span: number): number {
+    const { first, last } = this.doubt?.spans[span] ?? { first: 0, last: 0 };
+    return (first + last) / 2;
+  }
+
+  #renderLegend(curves: readonly Curve[]) {
+    return html`<ul class="legend">
+      ${curves.map(
+        ({ name }, i) => html`<li>
+          <svg aria-hidden="true"><path class="curve ${orders[i]}" d="M0 5H22"></path></svg>${name}
+        </li>`,
+      )}
+    </ul>`;
+  }
+
+  protected override updated(): void {
+    const layout = this.#layout;
+    const { doubt } = this;
+    if (doubt === undefined || layout === undefined || this.xAxis === null || this.yAxis === null) return;
+    const { width, x, y } = layout;
+    selectNode(this.xAxis)
+      .call(
+        axisBottom<number>(x)
+          .tickValues([...doubt.x.ticks])
+          .tickFormat(number)
+          .tickSize(4),
+      )
+      .call((g) => g.select(".domain").remove());
+    selectNode(this.yAxis)
+      .call(
+        axisLeft<number>(y)
+          .tickValues([...doubt.y.ticks])
+          .tickFormat(number)
+          .tickSize(-(width - margin.left - margin.right) - 6),
+      )
+      .call((g) => g.select(".domain").remove());
+  }
+
+  #place({ x, spans }: Doubt, span: number): string {
+    const { first, last } = spans[span] ?? { first: 0, last: 0 };
+    return `${x.words} ${first === last ? number(first) : `${number(first)} to ${number(last)}`}`;
+  }
+
+  #value({ digits }: Doubt, { least, greatest }: Curve, span: number): string {
+    const [low, high] = [fixed(least[span] as number, digits), fixed(greatest[span] as number, digits)];
+    return low === high ? low : `${low} to ${high}`;
+  }
+
+  protected override sentence(span: number): string {
+    const { doubt } = this;
+    if (doubt === undefined) return "";
+    const values = doubt.curves.map((curve) => {
+      const value = this.#value(doubt, curve, span);
+      return doubt.curves.length === 1 ? value : `${curve.name} ${value}`;
+    });
+    return `${this.#place(doubt, span)}: ${values.join("; ")}`;
+  }
+
+  #renderTable(doubt: Doubt) {
+    return html`<div class="visually-hidden">
+      <table>
+        <caption>${doubt.title}</caption>
+        <thead>
+          <tr><th scope="col">${doubt.x.words}</th>${doubt.curves.map(({ name }) => html`<th scope="col">${name}</th>`)}</tr>
+        </thead>
+        <tbody>
+          ${doubt.spans.map(
+            (_, span) => html`<tr>
+              <th scope="row">${this.#place(doubt, span)}</th>
+              ${doubt.curves.map((curve) => html`<td>${this.#value(doubt, curve, span)}</td>`)}
+            </tr>`,
+          )}
+        </tbody>
+      </table>
+    </div>`;
+  }
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "ropewalk-doubt-curve": RopewalkDoubtCurve;
+  }
+}

@@ -1,0 +1,104 @@
+import { css } from "lit";
+import { property } from "lit/decorators.js";
+import { Picture, PositionEvent } from "./picture.js";
+
+/** A run of positions that is seen at once. */
+export interface Stretch {
+  first: number;
+  span: number;
+}
+
+/**
+ * The stretch that shows a position, of those that overlap by half: it stays where it is as the position moves within, and
+ * no step that matters, such as from 63 to 64, ever falls between two of them.
+ */
+export function stretchAround(position: number, span: number, all: number): Stretch {
+  const half = span / 2;
+  return { first: Math.max(0, Math.min(half * (Math.round(position / half) - 1), all - span)), span };
+}
+
+/** What pictures over a stretch look like. */
+export const stretched = css`
+  :host {
+    display: block;
+    position: relative;
+  }
+
+  .plot {
+    position: absolute;
+    cursor: ew-resize;
+    touch-action: pan-y;
+  }
+
+  svg {
+    display: block;
+    overflow: visible;
+  }
+
+  text {
+    fill: var(--soft);
+    font: 12px var(--label);
+  }
+
+  .here {
+    fill: none;
+    stroke: var(--ink);
+    stroke-width: 2;
+  }
+
+  .axis {
+    stroke: var(--line);
+  }
+`;
+
+/** A picture with positions to the right; a press within it, or a drag, says which one is meant. */
+export abstract class StretchPicture extends Picture {
+  @property({ attribute: false }) stretch: Stretch = { first: 0, span: 1 };
+  @property({ type: Number }) position = 0;
+  /** Room for words at both sides of what is drawn, in CSS pixels: alike in pictures that stand over one another. */
+  @property({ type: Number }) left = 0;
+  @property({ type: Number }) right = 0;
+
+  protected get plotWidth(): number {
+    return Math.max(1, this.width - this.left - this.right);
+  }
+
+  /** Where the middle of a position is, in CSS pixels from the plot's left. */
+  protected x(position: number): number {
+    const { first, span } = this.stretch;
+    return ((position - first + 0.5) / span) * this.plotWidth;
+  }
+
+  /** Whether a position is in sight. */
+  protected shows(position: number): boolean {
+    return position >= this.stretch.first && position < this.stretch.first + this.stretch.span;
+  }
+
+  /** Few round positions to write under the plot, each with the side of its mark on which it stands. */
+  protected ticks(): { position: number; anchor: "start" | "middle" | "end" }[] {
+    const { first, span } = this.stretch;
+    const parts = this.width < 480 ? 2 : 4;
+    return Array.from({ length: parts + 1 }, (_, k) => ({
+      position: Math.min(first + (span * k) / parts, first + span - 1),
+      anchor: k === 0 ? "start" : k === parts ? "end" : "middle",
+    }));
+  }
+
+  readonly onPress = (event: PointerEvent): void => {
+    if (event.button !== 0) return;
+    (event.currentTarget as Element).setPointerCapture(event.pointerId);
+    this.#tell(event);
+  };
+
+  readonly onDrag = (event: PointerEvent): void => {
+    if ((event.currentTarget as Element).hasPointerCapture(event.pointerId)) this.#tell(event);
+  };
+
+  #tell(event: PointerEvent): void {
+    const { first, span } = this.stretch;
+    const { left } = (event.currentTarget as Element).getBoundingClientRect();
+    const along = Math.floor(((event.clientX - left) / this.plotWidth) * span);
+    const position = first + Math.max(0, Math.min(span - 1, along));
+    this.dispatchEvent(new PositionEvent(position, event.shiftKey));
+  }
+}

@@ -1,0 +1,24 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+
+const source = new URL("service_worker.js", import.meta.url);
+
+/** Emits `service_worker.js` with the list of all files that the page is made of. */
+export function offlinePlugin() {
+  return {
+    name: "ropewalk-offline",
+    enforce: "post",
+    generateBundle(_, bundle) {
+      const files = Object.keys(bundle).sort();
+      const hash = createHash("sha256").update(readFileSync(source));
+      for (const name of files) {
+        const { code, source: bytes } = bundle[name];
+        hash.update(name).update(code ?? bytes);
+      }
+      const text = readFileSync(source, "utf8")
+        .replace("VERSION", `ropewalk-${hash.digest("hex").slice(0, 16)}`)
+        .replace('["FILES"]', JSON.stringify(["./", "icon.svg", ...files]));
+      this.emitFile({ type: "asset", fileName: "service_worker.js", source: text });
+    },
+  };
+}
