@@ -248,7 +248,7 @@ test.each([
   ["300 words", "walk the rope ".repeat(100)],
 ])("takes %s", async (_, text) => {
   const page = await visit();
-  await page.locator("#text").fill(text);
+  await page.locator("ropewalk-block #text").fill(text);
   await frame(page);
   const { tokens } = tokenize(text);
   const last = tokens.length - 1;
@@ -258,9 +258,9 @@ test.each([
 
 test("says so when there is no token, and goes on when there is one again", async () => {
   const page = await visit();
-  await page.locator("#text").fill("   ");
+  await page.locator("ropewalk-block #text").fill("   ");
   await page.getByText("there is no position without tokens").waitFor();
-  await page.locator("#text").fill("turn the rope");
+  await page.locator("ropewalk-block #text").fill("turn the rope");
   await frame(page);
   await expectShown(page, { tokens: ["turn", "the", "rope"] }, { query: 2, key: 2 });
 });

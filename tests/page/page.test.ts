@@ -19,6 +19,8 @@ const knots = [
   "notes",
 ];
 const block = "#block";
+/** A chapter that is opened for the first time is loaded first. */
+const patience = { timeout: 20_000 };
 
 async function visit(hash = block) {
   const page = await site.visit(hash);
@@ -72,17 +74,17 @@ describe("the lane", () => {
     const page = await visit();
     const shown = () => page.locator("article:not([hidden])").getAttribute("id");
     await page.locator("#block [rel=next]").click();
-    await expect.poll(shown).toBe("bands");
+    await expect.poll(shown, patience).toBe("bands");
     await page.locator("#bands [rel=prev]").click();
-    await expect.poll(shown).toBe("block");
+    await expect.poll(shown, patience).toBe("block");
     await page.locator("#block [rel=prev]").click();
-    await expect.poll(shown).toBe("rotary");
+    await expect.poll(shown, patience).toBe("rotary");
     await page.goBack();
-    await expect.poll(shown).toBe("block");
+    await expect.poll(shown, patience).toBe("block");
     await page.goBack();
-    await expect.poll(shown).toBe("bands");
+    await expect.poll(shown, patience).toBe("bands");
     await page.goForward();
-    await expect.poll(shown).toBe("block");
+    await expect.poll(shown, patience).toBe("block");
     expect(await page.locator("#none [rel=prev]").count()).toBe(0);
     expect(await page.locator("#notes [rel=next]").count()).toBe(0);
   });
@@ -117,7 +119,7 @@ describe("an address", () => {
     const other = await visit(new URL(page.url()).hash);
     await expect.poll(() => stated(other)).toEqual(state);
     expect(await other.locator("#offset").inputValue()).toBe("1000");
-    expect(await other.locator("#text").inputValue()).toBe(state.text);
+    expect(await other.locator("ropewalk-block #text").inputValue()).toBe(state.text);
   });
 
   test.each([
