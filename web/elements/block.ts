@@ -6,7 +6,7 @@ import { RopewalkArcs } from "./arcs.js";
 import { changeText, RopewalkBlockFlow, type StageEvent } from "./block_flow.js";
 import { choices } from "./choices.js";
 import { RopewalkDials } from "./dials.js";
-import { flag, oneOf, real, whole, words } from "./fields.js";
+import { flag, oneOf, real, whole } from "./fields.js";
 import { instrument } from "./instrument.js";
 import { RopewalkMatrix } from "./matrix.js";
 import { panels, readout } from "./panels.js";
@@ -22,19 +22,18 @@ import {
   stages,
 } from "./pipeline.js";
 import { RopewalkRope } from "./rope.js";
+import { lectureSentence, longestText, textState } from "./text_field.js";
 import { theme } from "./theme.js";
 import { maxTokens, tokenize } from "./tokens.js";
 import { parseVectors, type Vectors, VectorsError } from "./vectors.js";
 
-const lectureSentence = "Einstein developed the theory of relativity. This breakthrough reshaped physics.";
-const longestText = 2000;
 const furthestOffset = 100_000;
 const headCounts = [1, 2, 4, 8];
 const headDims = [8, 16, 32, 64];
 const farLengths = [512, 4096, 131_072];
 
 const fields = {
-  text: words(lectureSentence, longestText),
+  text: textState,
   seed: whole(7, 0, 4_294_967_295),
   encoding: oneOf<Encoding>("rotary", encodings),
   positionOffset: whole(12, 0, furthestOffset),

@@ -7,7 +7,7 @@ export const lectureSentence =
   "Einstein developed the theory of relativity. This breakthrough reshaped physics.";
 
 /** Most UTF-16 units of a text that an address has room for. */
-const longestText = 2000;
+export const longestText = 2000;
 
 /** A text as state. */
 export const textState = words(lectureSentence, longestText);
