@@ -141,8 +141,10 @@ describe("muting", () => {
     await pair(page, 6).click();
     await pair(page, 12).click();
     await expectShown(page, { muted: [6, 12] });
-    expect(await page.locator("p.readout").innerText()).toContain("Pair 12: one turn in 6,283 tokens");
-    expect(await page.locator("p.readout").innerText()).toContain("it is muted");
+    expect(await page.locator("ropewalk-bands p.readout").innerText()).toContain(
+      "Pair 12: one turn in 6,283 tokens",
+    );
+    expect(await page.locator("ropewalk-bands p.readout").innerText()).toContain("it is muted");
     await pair(page, 6).click();
     await expectShown(page, { muted: [12] });
     await page.getByRole("button", { name: "Hear all pairs" }).click();

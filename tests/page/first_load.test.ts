@@ -1,0 +1,29 @@
+// What a first visit costs, and that nothing is pushed about meanwhile.
+import { constants, gzipSync } from "node:zlib";
+import { expect, test } from "vitest";
+import { visitor } from "./visitor.js";
+
+const site = visitor();
+
+/** Of everything that is fetched until the first chapter's instrument has answered, gzip -9. */
+const budget = 250_000;
+
+test("the first chapter is there for at most 250 KB", async () => {
+  // What the service worker keeps for later is none of the first load's.
+  const page = await site.newPage({ serviceWorkers: "block" });
+  const sizes: Promise<number>[] = [];
+  page.on("response", (response) => {
+    sizes.push(
+      response.body().then(
+        (body) => gzipSync(body, { level: constants.Z_BEST_COMPRESSION }).length,
+        () => 0,
+      ),
+    );
+  });
+  await page.goto(site.address());
+  await page.locator("ropewalk-reorder").waitFor();
+  await page.evaluate(() => document.fonts.ready);
+  const total = (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+  expect(total).toBeGreaterThan(100_000);
+  expect(total).toBeLessThanOrEqual(budget);
+});
