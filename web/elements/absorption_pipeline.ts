@@ -86,7 +86,8 @@ export class AbsorptionPipeline {
     const invFreq = engine.ropeInvFreq({ rotaryDim: rope });
     const tokenIds = Int32Array.from({ length: distances }, (_, i) => i);
     const embeddings = engine.seededEmbedding({ tokenIds, dim: hiddenSize, seed });
-    using cache = engine.latentCache({ capacity: distances, kvLoraRank, qkRopeHeadDim: rope });
+    // Given back by hand: not every browser has Symbol.dispose, which `using` wants.
+    const cache = engine.latentCache({ capacity: distances, kvLoraRank, qkRopeHeadDim: rope });
     const step = (from: number, to: number, form: "naive" | "absorbed") =>
       engine.mla({
         ...layer,

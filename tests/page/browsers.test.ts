@@ -1,0 +1,211 @@
+// The whole page in the two other engines that browsers have: each chapter shows what the engine returns here.
+import { mkdirSync, writeFileSync } from "node:fs";
+import { loadRopewalk } from "ropewalk";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { AbsorptionPipeline, distances } from "../../web/elements/absorption_pipeline.js";
+import { BinaryPipeline } from "../../web/elements/binary_pipeline.js";
+import { LatentPipeline } from "../../web/elements/latent_pipeline.js";
+import { queryOf, turned } from "../../web/elements/rotary_pipeline.js";
+import { SinusoidalPipeline } from "../../web/elements/sinusoidal_pipeline.js";
+import { lecture } from "../elements/lecture.js";
+import { serve } from "./browser.mjs";
+import type { Driver } from "./driver.js";
+import { launchFirefox } from "./firefox.js";
+import { launchWebKit } from "./webkit.js";
+
+const engine = await loadRopewalk();
+const { tokens } = lecture;
+
+// ---- What each chapter shows -------------------------------------------------------------------------------------------
+
+/** By the id of what is set large: the numbers in it, in their order. */
+type Numbers = Record<string, readonly number[]>;
+
+interface Chapter {
+  id: string;
+  /** The sliders that are moved, by their ids, and where to. */
+  moves: Record<string, number>;
+  before: Numbers;
+  after: Numbers;
+}
+
+/** A chapter by its state as it sets out, what is moved of it, and what it then shows. */
+function chapter<S extends object>(
+  id: string,
+  sets: S,
+  moves: { [K in keyof S]?: number },
+  shown: (state: S) => Numbers,
+): Chapter {
+  return {
+    id,
+    moves: moves as Record<string, number>,
+    before: shown(sets),
+    after: shown({ ...sets, ...moves }),
+  };
+}
+
+const binary = new BinaryPipeline(engine);
+const sinusoidal = new SinusoidalPipeline(engine);
+const latent = new LatentPipeline(engine);
+const absorption = new AbsorptionPipeline(engine);
+
+const chapters = [
+  chapter("binary", { position: 7, other: 15, span: 32 }, { position: 100, other: 101 }, (state) => {
+    const { flips, distance } = binary.run(state);
+    return { flips: [flips.next], next: [distance.next], "other-distance": [distance.there] };
+  }),
+  chapter(
+    "sinusoidal",
+    { ...{ position: 12, span: 64, base: 10_000, shift: 3 }, ...{ token: "breakthrough", seed: 7, scaled: false } },
+    { position: 40, shift: 17 },
+    (state) => {
+      const { encoded, here, shifted, added } = sinusoidal.run(state);
+      return {
+        "pair-values": [here[2] as number, here[3] as number],
+        wavelength: [encoded.wavelengths[1] as number],
+        neighbour: [Math.min(...encoded.distances), Math.max(...encoded.distances)],
+        difference: [shifted.difference],
+        cosine: [added.cosine],
+        length: [added.tokenLength, added.length],
+      };
+    },
+  ),
+  chapter(
+    "rotary",
+    { position: 8, distance: 10, layout: "interleaved" as const, base: 10_000 },
+    { position: 300 },
+    (state) => {
+      const query = queryOf(engine, { tokens, seed: 7, headDim: 16, query: 8 });
+      const { before, rotary, sinusoidal } = turned(engine, query, state);
+      return {
+        "position-shown": [state.position],
+        "length-turned": [before.length, rotary.length],
+        "change-turned": [rotary.change],
+        "length-pushed": [before.length, sinusoidal.length],
+        "change-pushed": [sinusoidal.change],
+      };
+    },
+  ),
+  chapter("latent", { newest: 8, context: 6 }, { newest: 3, context: 10 }, ({ newest, context }) => {
+    const { difference, elements, bytes, naive, absorbed } = latent.run({
+      ...{ tokens, newest, seed: 7, nHeads: 4, kvLoraRank: 32, qLoraRank: 24 },
+    });
+    const contextLen = 2 ** context;
+    const { rotary, decoupled } = absorption.run(contextLen);
+    return {
+      difference: [difference.out],
+      elements: [elements.latent],
+      bytes: [bytes.latent],
+      work: [naive, absorbed].map(({ cost }) => cost.total.multiplyAdds),
+      fitted: [100 * Math.max(...rotary.subarray(0, contextLen))],
+      beyond: [100 * (rotary[distances - 1] as number)],
+      decoupled: [Math.max(...decoupled)],
+    };
+  }),
+];
+
+/** Numbers of a text that differ from those that are wanted by more than half of their last digit, and what is wanted. */
+function differing(text: string | null, wanted: readonly number[]): string {
+  const shown = (text ?? "").replaceAll("−", "-").match(/-?\d[\d,]*(\.\d+)?(e[+-]?\d+)?/g) ?? [];
+  const agree = shown.map((number, i) => {
+    const [digits = "", exponent = "0"] = number.replaceAll(",", "").split("e");
+    const decimals = digits.split(".")[1]?.length ?? 0;
+    const half = 0.5 * 10 ** (Number(exponent) - decimals);
+    const want = wanted[i] as number;
+    return Math.abs(Number(`${digits}e${exponent}`) - want) <= half + 1e-12 * Math.abs(want);
+  });
+  return agree.length === wanted.length && agree.every(Boolean) ? "" : `${text} is not ${wanted.join(" · ")}`;
+}
+
+// ---- In the page -------------------------------------------------------------------------------------------------------
+
+/** Have whatever goes wrong from now on noted down. */
+function listen() {
+  const heard: string[] = [];
+  Reflect.set(globalThis, "heard", heard);
+  addEventListener("error", ({ message }) => heard.push(message));
+  addEventListener("unhandledrejection", ({ reason }) => heard.push(String(reason)));
+  addEventListener("securitypolicyviolation", ({ violatedDirective }) => heard.push(violatedDirective));
+  for (const level of ["error", "warn"] as const) console[level] = (...said) => heard.push(said.join(" "));
+}
+
+/**
+ * The texts of what has such ids in a chapter, and what is not right with its pictures; and, as instruments begin when
+ * they come into view, the next that has not begun is brought there. Sliders are moved first.
+ */
+function look(chapter: string, ids: string[], moves: Record<string, number>) {
+  const within = (root: ParentNode): Element[] =>
+    [...root.querySelectorAll("*")].flatMap((one) => [one, ...(one.shadowRoot ? within(one.shadowRoot) : [])]);
+  const elements = within(document.getElementById(chapter) as HTMLElement);
+  const withId = (id: string) => elements.find((one) => one.id === id);
+  for (const [id, value] of Object.entries(moves)) {
+    const slider = withId(id) as HTMLInputElement;
+    slider.value = String(value);
+    slider.dispatchEvent(new Event("input", { bubbles: true, composed: true }));
+  }
+  const waits = (one: Element) =>
+    one.matches(":not(:defined)") || one.shadowRoot?.querySelector(":scope > .empty[role=status]") != null;
+  const waiting = elements.filter(waits);
+  waiting[0]?.scrollIntoView();
+  const isBlank = (canvas: HTMLCanvasElement) => {
+    const blank = document.createElement("canvas");
+    [blank.width, blank.height] = [canvas.width, canvas.height];
+    return canvas.checkVisibility() && canvas.toDataURL() === blank.toDataURL();
+  };
+  return {
+    texts: Object.fromEntries(ids.map((id) => [id, withId(id)?.textContent ?? null])),
+    waiting: waiting.map(({ localName }) => localName),
+    blank: elements.filter((one) => one instanceof HTMLCanvasElement && isBlank(one)).map((one) => one.className),
+    heard: Reflect.get(globalThis, "heard") as string[],
+    sideways: document.documentElement.scrollWidth - innerWidth > 0,
+  };
+}
+
+function follow(chapter: string) {
+  document.querySelector<HTMLElement>(`.lane a[href="#${chapter}"]`)?.click();
+}
+
+// ---- The tests ---------------------------------------------------------------------------------------------------------
+
+describe.each([
+  ["Firefox", launchFirefox],
+  ["WebKit", launchWebKit],
+])("%s", (name, launch) => {
+  let browser: Driver;
+  let server: Awaited<ReturnType<typeof serve>>;
+
+  beforeAll(async () => {
+    server = await serve();
+    browser = await launch();
+    await browser.go(server.url);
+    await browser.evaluate(listen);
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await server?.close();
+  });
+
+  test.each(chapters)("$id", async ({ id, moves, before, after }) => {
+    /** What is not as it is to be; of numbers, all of them as the engine gives them here. */
+    const wrong = async (wanted: Numbers, moves: Record<string, number> = {}) => {
+      const { texts, ...others } = await browser.evaluate(look, id, Object.keys(wanted), moves);
+      const differ = Object.entries(wanted).map(([id, numbers]) => [id, differing(texts[id] ?? null, numbers)]);
+      return { ...others, differ: differ.filter(([, how]) => how !== ""), errors: browser.errors() };
+    };
+    const nothing = { waiting: [], blank: [], heard: [], sideways: false, differ: [], errors: [] };
+    await browser.evaluate(follow, id);
+    await expect.poll(() => wrong(before), { timeout: 30_000, interval: 200 }).toEqual(nothing);
+    await browser.evaluate(look, id, [], moves);
+    await expect.poll(() => wrong(after), { timeout: 10_000 }).toEqual(nothing);
+    if (process.env.SHOTS) {
+      mkdirSync(process.env.SHOTS, { recursive: true });
+      const height = await browser.evaluate(() => { scrollTo(0, 0); return document.documentElement.scrollHeight; });
+      for (let y = 0; y < height; y += 850) {
+        await browser.evaluate((y) => scrollTo({ top: y as number }), y);
+        await new Promise((l) => setTimeout(l, 600));
+        writeFileSync(`${process.env.SHOTS}/${name}-${id}-${y / 850}.png`, await browser.screenshot());
+      }
+    }
+  });
+});
