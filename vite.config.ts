@@ -6,11 +6,12 @@ import { offlinePlugin } from "./web/page/offline.mjs";
 
 /**
  * What a course site may demand of the page, and what `npm start` serves it under: nothing inline, nothing from
- * elsewhere, no eval but the compiling of WebAssembly; anybody may frame it.
+ * elsewhere but a video that the student asks for, no eval but the compiling of WebAssembly; anybody may frame it. A
+ * blob: is a video that the student has.
  */
 export const contentSecurityPolicy =
   "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; " +
-  "connect-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors *";
+  "media-src 'self' blob:; frame-src https://www.youtube-nocookie.com; connect-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors *";
 
 /** `import … from "ropewalk"` here is the engine's source, not a build of it. */
 export const alias = [

@@ -2,17 +2,23 @@ import type { BrowserContextOptions, Page } from "playwright-core";
 import { loadRopewalk, type ModelRope, type Ropewalk } from "ropewalk";
 import { describe, expect, test } from "vitest";
 import { figure } from "../../web/elements/figure.js";
-import { examples } from "../../web/page/model_examples.js";
+import { examples } from "../../web/elements/model_examples.js";
 import { axe, frame, visitor } from "./visitor.js";
 
 const site = visitor();
 const engine: Ropewalk = await loadRopewalk();
 
-async function visit(options: BrowserContextOptions = {}, file = "model.html"): Promise<Page> {
-  const page = await site.visit(file, options);
-  if (file === "model.html") await page.locator("#type").waitFor();
+/** The chapter's second instrument begins when it comes into view. */
+async function visit(options: BrowserContextOptions = {}, state = ""): Promise<Page> {
+  const page = await site.visit(`#longer${state}`, options);
+  await page.locator("ropewalk-longer #beyond").waitFor();
+  await model(page).scrollIntoViewIfNeeded();
+  await model(page).locator("#type").waitFor();
   return page;
 }
+
+/** The chapter has another instrument above it, with a rope and a length of its own. */
+const model = (page: Page) => page.locator("ropewalk-model");
 
 const configOf = (name: string) => {
   const example = examples.find((one) => one.name === name);
@@ -20,10 +26,10 @@ const configOf = (name: string) => {
   return example.config as Record<string, unknown>;
 };
 
-const choose = (page: Page, name: string) => page.getByRole("button", { name, exact: true }).click();
+const choose = (page: Page, name: string) => model(page).getByRole("button", { name, exact: true }).click();
 
 async function paste(page: Page, config: unknown): Promise<void> {
-  await page
+  await model(page)
     .getByLabel("A model’s config.json")
     .fill(typeof config === "string" ? config : JSON.stringify(config));
   await frame(page);
@@ -31,7 +37,7 @@ async function paste(page: Page, config: unknown): Promise<void> {
 
 const texts = async (page: Page, ...ids: string[]) =>
   Object.fromEntries(
-    await Promise.all(ids.map(async (id) => [id, await page.locator(`#${id}`).innerText()])),
+    await Promise.all(ids.map(async (id) => [id, await model(page).locator(`#${id}`).innerText()])),
   );
 
 const grouped = (value: number) => value.toLocaleString("en");
@@ -69,51 +75,35 @@ async function expectShown(page: Page, asked: Asked): Promise<ModelRope> {
     never: `${never} of ${rope.invFreq.length}`,
     slowest: figure(slowest),
   });
-  expect(await page.locator("output.length").innerText()).toBe(grouped(length));
+  expect(await model(page).locator("output.length").innerText()).toBe(grouped(length));
   const partner = { half: `i + ${rope.rotaryDim / 2}`, interleaved: "2i + 1" };
   if (rope.layout !== undefined) {
-    expect(await page.locator("#layout + .note").innerText()).toContain(`with ${partner[rope.layout]}`);
+    expect(await model(page).locator("#layout + .note").innerText()).toContain(
+      `with ${partner[rope.layout]}`,
+    );
   }
   return rope;
 }
 
 const problem = async (page: Page) =>
-  (await page.locator("#refusal").innerText()).replace(/\s+/g, " ").trim();
+  (await model(page).locator("#refusal").innerText()).replace(/\s+/g, " ").trim();
 
 /** Move the slider to a length that it stops at. */
 async function stretch(page: Page, length: number): Promise<void> {
-  const slider = page.locator("#length");
+  const slider = model(page).locator("#length");
   let [low, high] = [0, Number(await slider.getAttribute("max"))];
   while (low < high) {
     const middle = (low + high) >> 1;
     await slider.fill(String(middle));
     await frame(page);
-    const at = Number((await page.locator("output.length").innerText()).replaceAll(",", ""));
+    const at = Number((await model(page).locator("output.length").innerText()).replaceAll(",", ""));
     if (at < length) low = middle + 1;
     else high = middle;
   }
   await slider.fill(String(low));
   await frame(page);
-  expect(await page.locator("output.length").innerText()).toBe(grouped(length));
+  expect(await model(page).locator("output.length").innerText()).toBe(grouped(length));
 }
-
-test("has nothing inline, and is told of where it lies", async () => {
-  const response = await fetch(site.address("model.html"));
-  expect(response.headers.get("content-security-policy")).toMatch(/^default-src 'self'/);
-  expect(await response.text()).not.toMatch(/<style|<script(?![^>]*\bsrc=)|\sstyle=|\son\w+=/);
-});
-
-test("the two pages lead to one another, wide and narrow", async () => {
-  for (const width of [1600, 390]) {
-    const page = await visit({ viewport: { width, height: 900 } }, "index.html");
-    await page.getByRole("link", { name: "Which RoPE does this model use?" }).click();
-    await page.locator("#type").waitFor();
-    expect(new URL(page.url()).pathname).toMatch(/\/model\.html$/);
-    await page.getByRole("link", { name: "From counting to turning" }).click();
-    await page.locator("#change").waitFor();
-    expect(new URL(page.url()).pathname).toMatch(/\/$/);
-  }
-});
 
 const rotating = examples.filter(({ name }) => !name.startsWith("BLOOM"));
 
@@ -122,13 +112,13 @@ describe.each(rotating.map(({ name }) => name))("%s", (name) => {
     const page = await visit();
     await choose(page, name);
     const config = configOf(name);
-    const radios = page.getByRole("radiogroup", { name: "Layers" }).getByRole("radio");
+    const radios = model(page).getByRole("radiogroup", { name: "Layers" }).getByRole("radio");
     await frame(page);
     const layers = await radios.count();
     if (layers === 0) await expectShown(page, { config });
     for (let i = 0; i < layers; ++i) {
       await radios.nth(i).check();
-      const layerType = (await page.locator(".radios span").nth(i).innerText()).trim();
+      const layerType = (await model(page).locator(".radios span").nth(i).innerText()).trim();
       await expectShown(page, { config, layerType });
     }
     expect(await problem(page)).toBe("");
@@ -138,7 +128,7 @@ describe.each(rotating.map(({ name }) => name))("%s", (name) => {
     const page = await visit();
     await choose(page, name);
     await frame(page);
-    const program = await page.locator("pre").innerText();
+    const program = await model(page).locator("pre").innerText();
     const layerType = /layerType: "(\w+)"/.exec(program)?.[1];
     const { rope, length } = computed({ config: configOf(name), ...(layerType && { layerType }) });
     const body = program.replace(/^import .*$/m, "");
@@ -161,10 +151,10 @@ test("what the length changes, for dynamic scaling", async () => {
   await choose(page, "InternLM2 7B");
   const config = configOf("InternLM2 7B");
   const before = await expectShown(page, { config });
-  expect(await page.locator("#change").innerText()).toMatch(/^Up to 32,768 tokens nothing changes/);
+  expect(await model(page).locator("#change").innerText()).toMatch(/^Up to 32,768 tokens nothing changes/);
   await stretch(page, 131072);
   const after = await expectShown(page, { config, seqLen: 131072 });
-  expect(await page.locator("#change").innerText()).toMatch(/^Past 32,768 tokens the base grows/);
+  expect(await model(page).locator("#change").innerText()).toMatch(/^Past 32,768 tokens the base grows/);
   expect(after.invFreq[63]).toBeLessThan((before.invFreq[63] as number) / 2);
   await stretch(page, 4096);
   await expectShown(page, { config, seqLen: 4096 });
@@ -182,11 +172,15 @@ test("what the length changes, for LongRoPE", async () => {
   };
   await paste(page, config);
   const long = await expectShown(page, { config });
-  expect(await page.locator("#change").innerText()).toMatch(/^Past 4,096 tokens the long factors hold/);
+  expect(await model(page).locator("#change").innerText()).toMatch(
+    /^Past 4,096 tokens the long factors hold/,
+  );
   await stretch(page, 4096);
   const short = await expectShown(page, { config, seqLen: 4096 });
-  expect(await page.locator("#change").innerText()).toMatch(/^Up to 4,096 tokens the short factors hold/);
-  await page.locator("#length").press("ArrowRight");
+  expect(await model(page).locator("#change").innerText()).toMatch(
+    /^Up to 4,096 tokens the short factors hold/,
+  );
+  await model(page).locator("#length").press("ArrowRight");
   const next = await expectShown(page, { config, seqLen: 4097 });
   expect(next.invFreq).toEqual(long.invFreq);
   expect(short.invFreq).not.toEqual(long.invFreq);
@@ -198,9 +192,9 @@ test("where nothing changes with the length, it says so, and only turns are coun
   for (const seqLen of [131072, 1024]) {
     await stretch(page, seqLen);
     await expectShown(page, { config, seqLen });
-    expect(await page.locator("#change").innerText()).toMatch(/^No frequency changes with the length/);
+    expect(await model(page).locator("#change").innerText()).toMatch(/^No frequency changes with the length/);
   }
-  expect(await page.locator("#length").getAttribute("aria-valuetext")).toMatch(
+  expect(await model(page).locator("#length").getAttribute("aria-valuetext")).toMatch(
     /^1,024 tokens; \d+ of 64 pairs/,
   );
 });
@@ -210,15 +204,15 @@ test("each kind of layer, where they differ; and back to the model's own length"
   await choose(page, "Gemma 3 4B");
   const config = configOf("Gemma 3 4B");
   await stretch(page, 2048);
-  await page.getByRole("radio", { name: "sliding_attention" }).check();
+  await model(page).getByRole("radio", { name: "sliding_attention" }).check();
   await expectShown(page, { config, layerType: "sliding_attention" });
-  await page.getByRole("radio", { name: "full_attention" }).check();
+  await model(page).getByRole("radio", { name: "full_attention" }).check();
   const rope = await expectShown(page, { config, layerType: "full_attention" });
   expect(rope.ropeType).toBe("linear");
   // The next model has no such choice.
   await choose(page, "GPT-J 6B");
   await expectShown(page, { config: configOf("GPT-J 6B") });
-  expect(await page.getByRole("radio").count()).toBe(0);
+  expect(await model(page).getByRole("radio").count()).toBe(0);
 });
 
 const llama = configOf("Llama 3.1 8B");
@@ -273,12 +267,12 @@ test.each<[string, unknown, RegExp]>([
 ])("says what is wrong with %s, beside the field, and goes on", async (_, config, words) => {
   const page = await visit();
   await paste(page, config);
-  const box = page.getByLabel("A model’s config.json");
+  const box = model(page).getByLabel("A model’s config.json");
   expect(await problem(page)).toMatch(words);
   expect(await box.getAttribute("aria-invalid")).toBe("true");
   expect(await box.getAttribute("aria-describedby")).toBe("refusal");
-  expect(await page.locator("#refusal").getAttribute("role")).toBe("alert");
-  expect(await page.locator("#type").count()).toBe(0);
+  expect(await model(page).locator("#refusal").getAttribute("role")).toBe("alert");
+  expect(await model(page).locator("#type").count()).toBe(0);
   await paste(page, llama);
   expect(await problem(page)).toBe("");
   expect(await box.getAttribute("aria-invalid")).toBe("false");
@@ -297,15 +291,15 @@ test("a length that a model has no rule for leaves the last one", async () => {
   };
   await paste(page, config);
   await expectShown(page, { config, seqLen: 8192 });
-  await page.locator("#length").press("End");
-  await page
+  await model(page).locator("#length").press("End");
+  await model(page)
     .getByRole("alert")
     .getByText(/^The length is \d+\. It would have to be at most 8192/)
     .waitFor();
   await expectShown(page, { config, seqLen: 8192 });
   await stretch(page, 4096);
   await expectShown(page, { config, seqLen: 4096 });
-  expect(await page.getByText("The length is").count()).toBe(0);
+  expect(await model(page).getByText("The length is").count()).toBe(0);
 });
 
 test("more pairs than can be drawn are not drawn, and as long a length as there is", async () => {
@@ -314,20 +308,20 @@ test("more pairs than can be drawn are not drawn, and as long a length as there 
   expect(await problem(page)).toMatch(/^head_dim is 1048576\. .* at most 1024\./);
   const config = { ...llama, max_position_embeddings: 2 ** 31 - 1 };
   await paste(page, config);
-  await page.locator("#length").press("End");
+  await model(page).locator("#length").press("End");
   await expectShown(page, { config, seqLen: 2 ** 31 - 1 });
 });
 
 test("an empty field asks for a configuration", async () => {
   const page = await visit();
   await paste(page, "  ");
-  await page.getByText("Paste a configuration above").waitFor();
+  await model(page).getByText("Paste a configuration above").waitFor();
   expect(await problem(page)).toBe("");
 });
 
 test("marks the example that is shown, and none once it is changed", async () => {
   const page = await visit();
-  const pressed = page.locator("button[aria-pressed=true]");
+  const pressed = model(page).locator("button[aria-pressed=true]");
   expect(await pressed.innerText()).toBe("Llama 3.1 8B");
   await choose(page, "gpt-oss");
   await frame(page);
@@ -343,11 +337,11 @@ describe("a layout that the configuration does not tell", () => {
     const page = await visit();
     await paste(page, config);
     await expectShown(page, { config });
-    const figures = page.locator("ropewalk-pairing figure");
+    const figures = model(page).locator("ropewalk-pairing figure");
     expect(await figures.count()).toBe(2);
     expect(await figures.nth(0).innerText()).toMatch(/half: component i with i \+ 32/);
     expect(await figures.nth(1).innerText()).toMatch(/interleaved: component 2i with 2i \+ 1/);
-    expect(await page.locator("pre").innerText()).toMatch(/does not tell the layout/);
+    expect(await model(page).locator("pre").innerText()).toMatch(/does not tell the layout/);
   });
 });
 
@@ -357,36 +351,36 @@ test.each([
 ])("the two components of a pair are marked, %s", async (_, name, pair, ...numbers) => {
   const page = await visit();
   await choose(page, name);
-  await page.locator("ropewalk-wavelengths .chart").focus();
+  await model(page).locator("ropewalk-wavelengths .chart").focus();
   for (let i = 0; i < pair; ++i) await page.keyboard.press("ArrowRight");
   await frame(page);
-  expect(await page.locator("ropewalk-pairing text.at").allTextContents()).toEqual(numbers);
+  expect(await model(page).locator("ropewalk-pairing text.at").allTextContents()).toEqual(numbers);
 });
 
 test("components that are not turned are told and drawn hollow", async () => {
   const page = await visit();
   await choose(page, "GPT-J 6B");
   await frame(page);
-  expect(await page.locator("ropewalk-pairing figcaption").innerText()).toMatch(
+  expect(await model(page).locator("ropewalk-pairing figcaption").innerText()).toMatch(
     /the other 192 of 256 are left/,
   );
-  expect(await page.locator("ropewalk-pairing .plain").count()).toBe(1);
-  expect(await page.locator("ropewalk-pairing .cell").count()).toBe(64);
+  expect(await model(page).locator("ropewalk-pairing .plain").count()).toBe(1);
+  expect(await model(page).locator("ropewalk-pairing .cell").count()).toBe(64);
   await choose(page, "Gemma 4");
-  await page.getByRole("radio", { name: "full_attention" }).check();
+  await model(page).getByRole("radio", { name: "full_attention" }).check();
   await frame(page);
   // 64 of 256 pairs turn, and the others, which are in pairs too, do not.
-  expect(await page.locator("ropewalk-pairing figcaption").innerText()).toMatch(
+  expect(await model(page).locator("ropewalk-pairing figcaption").innerText()).toMatch(
     /the other 384 of 512 are left/,
   );
-  expect(await page.locator("ropewalk-pairing .plain").count()).toBe(2);
-  expect(await page.locator("ropewalk-wavelengths .legend").innerText()).toMatch(/not turned at all/);
+  expect(await model(page).locator("ropewalk-pairing .plain").count()).toBe(2);
+  expect(await model(page).locator("ropewalk-wavelengths .legend").innerText()).toMatch(/not turned at all/);
 });
 
 test("shares of time, height and width are told", async () => {
   const page = await visit();
   await choose(page, "Qwen2-VL 7B");
-  await page
+  await model(page)
     .getByText("16 pairs turn by a token’s time, 24 by its height in a picture, 24 by its width")
     .waitFor();
 });
@@ -399,10 +393,10 @@ describe("the chart", () => {
       invFreq: engine.ropeInvFreq({ rotaryDim: 128, ropeTheta: 500000 }),
       contextLen: length,
     });
-    await page.locator("ropewalk-wavelengths .chart").focus();
+    await model(page).locator("ropewalk-wavelengths .chart").focus();
     const told = async () => {
       await frame(page);
-      return page.locator("ropewalk-wavelengths .readout").innerText();
+      return model(page).locator("ropewalk-wavelengths .readout").innerText();
     };
     expect(await told()).toBe(
       `pair 0 comes round in ${figure(wavelength[0] as number)} positions: ${figure(turns[0] as number)} turns in 131,072`,
@@ -419,20 +413,20 @@ describe("the chart", () => {
     await page.keyboard.press("Home");
     expect(await told()).toMatch(/^pair 0 /);
     // It is said, and only once the cursor is there.
-    expect(await page.locator("ropewalk-wavelengths [role=status]").textContent()).toMatch(/^pair 0 /);
+    expect(await model(page).locator("ropewalk-wavelengths [role=status]").textContent()).toMatch(/^pair 0 /);
   });
 
   test("tells the pair under the pointer, drawn at its height", async () => {
     const page = await visit();
-    const chart = page.locator("ropewalk-wavelengths .chart");
+    const chart = model(page).locator("ropewalk-wavelengths .chart");
     await chart.scrollIntoViewIfNeeded();
     const box = (await chart.boundingBox()) as { x: number; y: number; width: number; height: number };
     await page.mouse.move(box.x + box.width * 0.6, box.y + box.height / 2);
     await frame(page);
     const pair = Number(
-      /^pair (\d+) /.exec(await page.locator("ropewalk-wavelengths .readout").innerText())?.[1],
+      /^pair (\d+) /.exec(await model(page).locator("ropewalk-wavelengths .readout").innerText())?.[1],
     );
-    const ring = page.locator("ropewalk-wavelengths circle.ring");
+    const ring = model(page).locator("ropewalk-wavelengths circle.ring");
     expect(Math.abs(Number(await ring.getAttribute("cx")) - box.width * 0.6)).toBeLessThan(box.width / 64);
     const { wavelength } = computed({ config: llama });
     // The axis' own ticks say where a tenfold is.
@@ -457,7 +451,7 @@ describe("the chart", () => {
   test("has a table behind it", async () => {
     const page = await visit();
     const { wavelength, turns } = computed({ config: llama });
-    const rows = page.locator("ropewalk-wavelengths table tbody tr");
+    const rows = model(page).locator("ropewalk-wavelengths table tbody tr");
     await expect.poll(() => rows.count()).toBe(64);
     for (const pair of [0, 31, 63]) {
       const cells = await rows.nth(pair).locator("td").allTextContents();
@@ -474,7 +468,7 @@ describe("the chart", () => {
         .evaluate((path) => (path.getAttribute("d") ?? "").split("M").length - 1);
     expect([await dots("scaled"), await dots("unscaled"), await dots("still")]).toEqual([64, 64, 0]);
     await choose(page, "Gemma 4");
-    await page.getByRole("radio", { name: "full_attention" }).check();
+    await model(page).getByRole("radio", { name: "full_attention" }).check();
     await frame(page);
     expect([await dots("scaled"), await dots("unscaled"), await dots("still")]).toEqual([64, 256, 192]);
   });
@@ -482,7 +476,7 @@ describe("the chart", () => {
 
 test("the rope is drawn anew for another length, and twice where it is stretched", async () => {
   const page = await visit();
-  const canvases = page.locator("ropewalk-twist canvas");
+  const canvases = model(page).locator("ropewalk-twist canvas");
   const pixels = (i: number) =>
     canvases.nth(i).evaluate((canvas) => (canvas as HTMLCanvasElement).toDataURL());
   expect(await canvases.count()).toBe(2);
@@ -506,7 +500,7 @@ test("the rope's hue is the angle that the engine gives", async () => {
     [1, rope.invFreq, 40],
     [1, rope.invFreq, 48],
   ] as const) {
-    const canvas = page.locator("ropewalk-twist canvas").nth(i);
+    const canvas = model(page).locator("ropewalk-twist canvas").nth(i);
     const x = 600;
     const width = await canvas.evaluate((element) => (element as HTMLCanvasElement).width);
     const firstPosition = ((x + 0.5) / width) * length - step / 2;
@@ -542,17 +536,17 @@ test("the program has the fields that matter, and no others", async () => {
   };
   await paste(page, config);
   await expectShown(page, { config });
-  const program = await page.locator("pre").innerText();
+  const program = await model(page).locator("pre").innerText();
   const shown = JSON.parse(/const config = (\{.*?\n\});/s.exec(program)?.[1] ?? "");
   expect(shown).toEqual({ model_type: "llava", text_config: llama });
 });
 
 test("the program can be copied", async () => {
   const page = await visit({ permissions: ["clipboard-read", "clipboard-write"] });
-  await page.getByRole("button", { name: "Copy" }).click();
-  await page.getByText("Copied.").waitFor();
+  await model(page).getByRole("button", { name: "Copy" }).click();
+  await model(page).getByText("Copied.").waitFor();
   const copied = await page.evaluate(() => navigator.clipboard.readText());
-  expect(copied).toBe(await page.locator("pre").textContent());
+  expect(copied).toBe(await model(page).locator("pre").textContent());
 });
 
 test("where the clipboard is out of reach, the program is selected", async () => {
@@ -560,8 +554,8 @@ test("where the clipboard is out of reach, the program is selected", async () =>
   await page.evaluate(() => {
     navigator.clipboard.writeText = () => Promise.reject(new Error("no"));
   });
-  await page.getByRole("button", { name: "Copy" }).click();
-  await page.getByText("Selected").waitFor();
+  await model(page).getByRole("button", { name: "Copy" }).click();
+  await model(page).getByText("Selected").waitFor();
 });
 
 test("what a configuration comes to is said once its text rests", async () => {
@@ -607,6 +601,62 @@ test("nothing moves by itself", async () => {
 test("says what is wrong when the engine cannot be loaded", async () => {
   const page = await site.newPage();
   await page.route("**/*.wasm", (route) => route.abort());
-  await page.goto(site.address("model.html"));
-  await page.getByRole("alert").getByText("The engine could not be started").waitFor();
+  await page.goto(site.address("#longer"));
+  await model(page).scrollIntoViewIfNeeded();
+  await model(page).getByRole("alert").getByText("The engine could not be started").waitFor();
+});
+
+describe("an address", () => {
+  const hash = (page: Page) => page.evaluate(() => location.hash);
+
+  test("holds the example, its layers, the length and the pair, and leads back to them", async () => {
+    const page = await visit();
+    await choose(page, "Gemma 3 4B");
+    await model(page).getByRole("radio", { name: "sliding_attention" }).check();
+    await stretch(page, 4096);
+    await model(page).locator("ropewalk-wavelengths .chart").focus();
+    await page.keyboard.press("ArrowRight");
+    const wanted = "#longer?v=1&example=Gemma+3+4B&length=4096&layer-type=sliding_attention&pair=1";
+    await expect.poll(() => hash(page)).toBe(wanted);
+    const other = await visit({}, wanted.slice("#longer".length));
+    await expectShown(other, {
+      config: configOf("Gemma 3 4B"),
+      layerType: "sliding_attention",
+      seqLen: 4096,
+    });
+    expect(await model(other).locator("ropewalk-pairing text.at").allTextContents()).toEqual(["1", "129"]);
+  });
+
+  const pasted = { model_type: "llama", head_dim: 64, rope_theta: 20000, max_position_embeddings: 2048 };
+
+  test("holds a short text of one's own", async () => {
+    const page = await visit();
+    await paste(page, pasted);
+    await expect.poll(() => hash(page)).toContain("config=");
+    const other = await visit({}, (await hash(page)).slice("#longer".length));
+    await expectShown(other, { config: pasted });
+  });
+
+  test("does not hold a long one, which is there still when one comes back to the chapter", async () => {
+    const page = await visit();
+    const long = { ...pasted, architectures: ["x".repeat(2000)] };
+    await paste(page, long);
+    await expectShown(page, { config: long });
+    await expect.poll(() => hash(page)).toMatch(/config=/);
+    expect((await hash(page)).length).toBeLessThan(60);
+    for (const chapter of ["latent", "longer"]) {
+      await page.evaluate((id) => {
+        location.hash = `#${id}`;
+      }, chapter);
+      await page.locator(`#${chapter}:not([hidden])`).waitFor();
+    }
+    await expectShown(page, { config: long });
+    // Elsewhere nobody has it: there the first example is shown.
+    await expectShown(await visit({}, "?v=1&config=%E2%80%A6"), { config: llama });
+  });
+
+  test("with nonsense in it leaves the first example", async () => {
+    const page = await visit({}, "?v=1&example=magic&length=-3&pair=x&layer-type=none");
+    await expectShown(page, { config: llama });
+  });
 });

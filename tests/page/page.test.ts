@@ -65,7 +65,7 @@ test("is served under the strict policy, to the letter", async () => {
   expect(response.headers.get("content-security-policy")).toBe(contentSecurityPolicy);
   expect(contentSecurityPolicy).toBe(
     "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; " +
-      "connect-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors *",
+      "media-src 'self' blob:; frame-src https://www.youtube-nocookie.com; connect-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors *",
   );
   expect(await response.text()).not.toMatch(/<style|<script(?![^>]*\bsrc=)|\sstyle=|\son\w+=/);
 });

@@ -102,7 +102,7 @@ export class RopewalkBinary extends instrument(fields) {
     const { position, other } = this;
     const { flips, distance, stretch } = results;
     return html`<section class="panel" @ropewalk-position=${this.#onPosition}>
-      <h2>The rope · each position as ${bitPlanes} binary digits, the lowest on top (pale is 0, dark is 1)</h2>
+      <h2>The rope · each position as ${bitPlanes} binary digits, the lowest on top (faint is 0, inked is 1)</h2>
       <ropewalk-planes
         .drawing=${this.#drawing}
         .stretch=${stretch}

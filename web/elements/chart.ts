@@ -53,8 +53,8 @@ export abstract class Chart extends Picture {
   /** Points that Page Up and Page Down pass. */
   protected readonly page: number = 8;
 
-  /** The point nearest to a place, in CSS pixels from the chart's left; undefined where there is none. */
-  protected abstract pointAt(x: number): number | undefined;
+  /** The point nearest to a place, in CSS pixels from the chart's left and top; undefined where there is none. */
+  protected abstract pointAt(x: number, y: number): number | undefined;
   protected abstract lookAt(point: number | undefined): void;
   /** What there is to read of a point. */
   protected abstract sentence(point: number): string;
@@ -116,8 +116,8 @@ export abstract class Chart extends Picture {
   };
 
   readonly #onPoint = (event: PointerEvent): void => {
-    const { left } = (event.currentTarget as Element).getBoundingClientRect();
-    const point = this.pointAt(event.clientX - left);
+    const { left, top } = (event.currentTarget as Element).getBoundingClientRect();
+    const point = this.pointAt(event.clientX - left, event.clientY - top);
     if (point !== undefined && point >= 0 && point <= this.last) this.#goTo(point);
   };
 

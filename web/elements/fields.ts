@@ -56,24 +56,43 @@ export function wholes(initial: readonly number[], most: number): Field<readonly
   return {
     initial,
     read: (text) => {
-      const found = new Set<number>();
-      for (const part of text === "" ? [] : text.split(",")) {
-        const [, from, to = from] = /^(\d{1,9})(?:-(\d{1,9}))?$/.exec(part) ?? [];
-        if (from === undefined || Number(to) > most) return undefined;
-        for (let value = Number(from); value <= Number(to); ++value) found.add(value);
-      }
-      return [...found].sort((a, b) => a - b);
+      const values = readRanges(text, most);
+      return values && [...new Set(values)].sort((a, b) => a - b);
     },
-    write: (values) => {
-      const ranges: [number, number][] = [];
-      for (const value of values) {
-        const last = ranges.at(-1);
-        if (last !== undefined && value === last[1] + 1) last[1] = value;
-        else ranges.push([value, value]);
-      }
-      return ranges.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(",");
-    },
+    write: writeRanges,
   };
+}
+
+/** Whole numbers from 0 to `most`, each once, in an order that counts; written as rising ranges: `0-2,5,3-4`. */
+export function sequence(initial: readonly number[], most: number): Field<readonly number[]> {
+  return {
+    initial,
+    read: (text) => {
+      const values = readRanges(text, most);
+      return values?.length === new Set(values).size ? values : undefined;
+    },
+    write: writeRanges,
+  };
+}
+
+function readRanges(text: string, most: number): number[] | undefined {
+  const values: number[] = [];
+  for (const part of text === "" ? [] : text.split(",")) {
+    const [, from, to = from] = /^(\d{1,9})(?:-(\d{1,9}))?$/.exec(part) ?? [];
+    if (from === undefined || Number(to) > most) return undefined;
+    for (let value = Number(from); value <= Number(to); ++value) values.push(value);
+  }
+  return values;
+}
+
+function writeRanges(values: readonly number[]): string {
+  const ranges: [number, number][] = [];
+  for (const value of values) {
+    const last = ranges.at(-1);
+    if (last !== undefined && value === last[1] + 1) last[1] = value;
+    else ranges.push([value, value]);
+  }
+  return ranges.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(",");
 }
 
 /** As it stands in attributes and addresses: `headDim` is `head-dim`. */

@@ -1,77 +1,114 @@
-import { css, html, LitElement, nothing, type PropertyValues } from "lit";
+import { css, html, nothing, type PropertyValues } from "lit";
 import { property, query, state } from "lit/decorators.js";
 import { live } from "lit/directives/live.js";
-import { loadRopewalk, type ModelRope } from "ropewalk";
+import type { ModelRope, Ropewalk } from "ropewalk";
 import { choices } from "./choices.js";
+import { type Field, whole, words } from "./fields.js";
 import { figure } from "./figure.js";
+import { instrument } from "./instrument.js";
+import { type Example, examples } from "./model_examples.js";
 import { ModelReader, type Reading, type Refusal } from "./model_rope.js";
+import { RopewalkPairing } from "./pairing.js";
 import { panels, readout } from "./panels.js";
 import { theme } from "./theme.js";
-import type { PairEvent } from "./wavelengths.js";
+import { RopewalkTwist } from "./twist.js";
+import { type PairEvent, RopewalkWavelengths } from "./wavelengths.js";
 
-/** A configuration to begin with. */
-export interface Example {
-  name: string;
-  config: unknown;
+/** So long a text is still said in an address. */
+const longestSaid = 2000;
+/** Stands there for one that is not. */
+const unsaid = "…";
+
+/** A text of one's own, in place of an example. */
+const ownText: Field<string | undefined> = {
+  initial: undefined,
+  read: (text) => text,
+  write: (text) => (text === undefined ? "" : text.length <= longestSaid ? text : unsaid),
+};
+
+/** What goes by the model as long as nobody has chosen. */
+function chosen<T>(field: Field<T>): Field<T | undefined> {
+  return {
+    initial: undefined,
+    read: (text) => field.read(text),
+    write: (value) => (value === undefined ? "" : field.write(value)),
+  };
 }
+
+const fields = {
+  /** By name; the first one if there is none of this name. */
+  example: words("", 100),
+  config: ownText,
+  /** In tokens; what the model is meant for until the slider is moved. */
+  length: chosen(whole(1, 1, 2 ** 31 - 1)),
+  layerType: chosen(words("", 100)),
+  /** The pair that is looked at. */
+  pair: chosen(whole(0, 0, 1023)),
+};
 
 /**
  * A model's configuration, and what its rotary positions come to: which components pair up, how far they turn, and what
  * of that changes with the length. Every number comes from the kernels.
  */
-export class RopewalkModel extends LitElement {
-  @property({ attribute: false }) examples: readonly Example[] = [];
+export class RopewalkModel extends instrument(fields) {
+  static readonly parts = {
+    "ropewalk-pairing": RopewalkPairing,
+    "ropewalk-twist": RopewalkTwist,
+    "ropewalk-wavelengths": RopewalkWavelengths,
+  };
 
-  @state() private text = "";
-  @state() private layerType: string | undefined;
-  /** In tokens; undefined as long as nobody has moved the slider: then it is what the model is meant for. */
-  @state() private length: number | undefined;
-  @state() private pair: number | undefined;
+  @property({ attribute: false }) examples: readonly Example[] = examples;
+
   @state() private copied = "";
-  /** Why the engine could not be started. */
-  @state() private problem = "";
   /** What there is to say of a configuration, once its text has stopped changing. */
   @state() private said = "";
 
-  @state() private reader: ModelReader | undefined;
+  private reader: ModelReader | undefined;
   private reading: Reading | Refusal | undefined;
   private lengthProblem = "";
   #saying: ReturnType<typeof setTimeout> | undefined;
 
   @query("pre") private program!: HTMLElement | null;
 
-  override connectedCallback(): void {
-    super.connectedCallback();
-    void this.#load();
+  override get state(): Record<string, string> {
+    return super.state;
   }
 
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
+  /** An address that could not hold a long text leaves it as it stands. */
+  override set state(texts: Readonly<Record<string, string>>) {
+    const { config } = this;
+    super.state = texts;
+    if (this.config === unsaid) this.config = ownText.write(config) === unsaid ? config : undefined;
+  }
+
+  get #shown(): Example | undefined {
+    return this.examples.find(({ name }) => name === this.example) ?? this.examples[0];
+  }
+
+  get #text(): string {
+    return this.config ?? (this.#shown === undefined ? "" : textOf(this.#shown));
+  }
+
+  protected override release(): void {
     clearTimeout(this.#saying);
+    this.reader = undefined;
   }
 
-  async #load(): Promise<void> {
-    try {
-      this.reader ??= new ModelReader(await loadRopewalk());
-    } catch (error) {
-      this.problem = `The engine could not be started. ${(error as Error).message}`;
-    }
-  }
-
-  protected override willUpdate(changed: PropertyValues): void {
-    if (changed.has("examples") && this.text === "") this.#show(this.examples[0]);
-    if (changed.has("text") || changed.has("layerType")) {
-      this.pair = undefined;
-      this.copied = "";
-    }
-    const { reader, text, layerType, length } = this;
-    if (reader === undefined) return;
-    if (["text", "layerType", "length", "reader"].some((name) => changed.has(name))) {
-      const reading = text.trim() === "" ? undefined : reader.read(text, layerType, length);
+  protected override compute(engine: Ropewalk, changed: PropertyValues): void {
+    const text = this.#text;
+    const isAnother =
+      this.reader === undefined ||
+      ["examples", "example", "config", "layerType"].some((name) => changed.has(name));
+    if (isAnother || changed.has("length")) {
+      this.reader ??= new ModelReader(engine);
+      const { layerType, length } = this;
+      const reading = text.trim() === "" ? undefined : this.reader.read(text, layerType, length);
       // A length that a model has no rule for leaves everything as it was at the last one.
       const isTooLong = reading?.kind === "refusal" && reading.field === "seqLen" && length !== undefined;
       this.lengthProblem = isTooLong ? `The length ${reading.words}` : "";
       if (!isTooLong) this.reading = reading;
+      else if (isAnother) this.reading = this.reader.read(text, layerType);
+      this.copied = "";
       clearTimeout(this.#saying);
       this.#saying = setTimeout(() => {
         this.said = this.reading?.kind === "reading" ? summary(this.reading) : "";
@@ -79,20 +116,13 @@ export class RopewalkModel extends LitElement {
     }
   }
 
-  protected override render() {
-    const { reading, problem } = this;
+  protected override renderInstrument() {
+    const { reading } = this;
     return html`
       ${this.#renderText()}
-      ${problem === "" ? nothing : html`<p class="problem" role="alert">${problem}</p>`}
       ${
         reading === undefined
-          ? html`<p class="empty" role="status">${
-              problem !== ""
-                ? ""
-                : this.reader === undefined
-                  ? "Starting the engine …"
-                  : "Paste a configuration above, or take one of the examples."
-            }</p>`
+          ? html`<p class="empty" role="status">Paste a configuration above, or take one of the examples.</p>`
           : reading.kind === "refusal"
             ? nothing
             : this.#renderReading(reading)
@@ -110,7 +140,7 @@ export class RopewalkModel extends LitElement {
           ${this.examples.map(
             (example) => html`<button
               type="button"
-              aria-pressed=${textOf(example) === this.text}
+              aria-pressed=${textOf(example) === this.#text}
               @click=${() => this.#show(example)}
             >
               ${example.name}
@@ -125,7 +155,7 @@ export class RopewalkModel extends LitElement {
           autocapitalize="off"
           aria-invalid=${refusal !== undefined}
           aria-describedby="refusal"
-          .value=${live(this.text)}
+          .value=${live(this.#text)}
           @input=${this.#typed}
         ></textarea>
         <div id="refusal" role="alert">
@@ -289,21 +319,28 @@ export class RopewalkModel extends LitElement {
     `;
   }
 
-  #show(example: Example | undefined): void {
-    if (example === undefined) return;
-    this.text = textOf(example);
-    this.length = undefined;
+  #show(example: Example): void {
+    this.example = example.name;
+    this.config = undefined;
+    this.layerType = undefined;
+    this.#setOut();
   }
 
   #chooseLayer(name: string): void {
     this.layerType = name;
-    this.length = undefined;
+    this.#setOut();
   }
 
   readonly #typed = (event: Event) => {
-    this.text = (event.target as HTMLTextAreaElement).value;
-    this.length = undefined;
+    this.config = (event.target as HTMLTextAreaElement).value;
+    this.#setOut();
   };
+
+  /** Another model has lengths and pairs of its own. */
+  #setOut(): void {
+    this.length = undefined;
+    this.pair = undefined;
+  }
 
   readonly #lookedAt = (event: PairEvent) => {
     this.pair = event.pair;

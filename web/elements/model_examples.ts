@@ -1,4 +1,8 @@
-import type { Example } from "../elements/model.js";
+/** A configuration to begin with. */
+export interface Example {
+  name: string;
+  config: unknown;
+}
 
 /** Of well-known models, the fields that have to do with position. */
 export const examples: readonly Example[] = [

@@ -1,5 +1,5 @@
 import { type ModelRope, type Ropewalk, RopewalkError } from "ropewalk";
-import type { Strip } from "./strip.js";
+import { type Turning, turningOf } from "./turning.js";
 
 /** What the text of a configuration comes to, at one length. */
 export interface Reading {
@@ -22,15 +22,6 @@ export interface Reading {
   snippet: string;
 }
 
-export interface Turning {
-  /** Tokens to a turn of each pair. */
-  wavelength: Float64Array;
-  /** Turns of each pair. */
-  turns: Float64Array;
-  /** Angles of all pairs, as they are seen from far off. */
-  strip: Strip;
-}
-
 /** Why there is nothing to show. */
 export interface Refusal {
   kind: "refusal";
@@ -41,9 +32,6 @@ export interface Refusal {
 
 /** Where a slider is to stand when a configuration says nothing of lengths. */
 const anyLength = 4096;
-
-/** Of a strip, however long. */
-const columns = 1024;
 
 /** So many can be told apart; published models have 256 and fewer. */
 const mostPairs = 1024;
@@ -91,14 +79,6 @@ export class ModelReader {
     const rope = this.#engine.ropeFromConfig({ config, ...layer, seqLen });
     const { rotaryDim, ropeTheta, invFreq } = rope;
     const asTrained = this.#engine.ropeInvFreq({ rotaryDim, ropeTheta });
-    const turning = (frequencies: Float64Array): Turning => {
-      const angles = { firstPosition: 0, step: seqLen / columns, count: columns, invFreq: frequencies };
-      const values = this.#engine.ropeAngles(angles);
-      return {
-        ...this.#engine.ropePeriods({ invFreq: frequencies, contextLen: seqLen }),
-        strip: { values, columns, strands: frequencies.length },
-      };
-    };
     return {
       kind: "reading",
       rope,
@@ -106,8 +86,8 @@ export class ModelReader {
       layerType: chosen,
       length: seqLen,
       trainedLength,
-      scaled: turning(invFreq),
-      unscaled: turning(asTrained),
+      scaled: turningOf(this.#engine, invFreq, seqLen),
+      unscaled: turningOf(this.#engine, asTrained, seqLen),
       isAsTrained: invFreq.every((frequency, i) => frequency === asTrained[i]),
       snippet: snippetOf(this.#essence(text, config, chosen), rope, chosen, seqLen),
     };

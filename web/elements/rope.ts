@@ -256,6 +256,7 @@ export class RopewalkRope extends Picture {
   @property({ attribute: false }) tokens: readonly string[] = [];
   /** Position of the first token. */
   @property({ type: Number }) positionOffset = 0;
+  /** A key of -1 is none. */
   @property({ attribute: false }) selection: Selection = { query: 0, key: 0 };
   @property({ attribute: false }) rope: RopePicture | undefined;
 
@@ -438,6 +439,7 @@ export class RopewalkRope extends Picture {
     set(queryBox ?? null, "--at", `${selection.query}`);
     set(keyBox ?? null, "--at", `${selection.key}`);
     keyBox?.classList.toggle("same", selection.key === selection.query);
+    keyBox?.toggleAttribute("hidden", selection.key < 0);
     if (laidOut || changed.has("selection")) this.#reveal(laidOut);
     // The pointer, the cursor and the selection are no part of what the canvases show.
     const untouched = ["selection", "cursor", "probe", "positionOffset"];
@@ -497,7 +499,7 @@ export class RopewalkRope extends Picture {
       right: (last + 1) * this.#box,
     });
     const { query, key } = selection;
-    const both = span(Math.min(query, key), Math.max(query, key));
+    const both = key < 0 ? span(query, query) : span(Math.min(query, key), Math.max(query, key));
     const { left, right } = both.right - both.left <= this.width ? both : span(query, query);
     const seen = scroller.scrollLeft;
     if (left >= seen && right <= seen + this.width) return;

@@ -213,7 +213,7 @@ export class RopewalkSinusoidal extends instrument(fields) {
     const [least, most] = [Math.min(...distances), Math.max(...distances)];
     const runs = `positions ${grouped(first)} to ${grouped(first + span - 1)}`;
     return html`
-      <h2>The rope · each position as ${dim} smooth digits, the fastest on top (pale is −1, dark is 1)</h2>
+      <h2>The rope · each position as ${dim} smooth digits, the fastest on top (faint is −1, inked is 1)</h2>
       <ropewalk-planes
         .drawing=${this.#levels}
         .stretch=${stretch}

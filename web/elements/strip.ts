@@ -161,12 +161,12 @@ function darker({ ink, paper }: Inks): Rgb {
   return ink[1] < paper[1] ? ink : paper;
 }
 
-function pixel([r, g, b]: Rgb): number {
+export function pixel([r, g, b]: Rgb): number {
   return (255 << 24) | (b << 16) | (g << 8) | r;
 }
 
 /** `from` with 0…256 parts of `to`; opaque. */
-function mix(from: number, to: number, parts: number): number {
+export function mix(from: number, to: number, parts: number): number {
   const rest = 256 - parts;
   const redBlue = (Math.imul(from & 0xff00ff, rest) + Math.imul(to & 0xff00ff, parts)) >>> 8;
   const green = (Math.imul(from & 0xff00, rest) + Math.imul(to & 0xff00, parts)) >>> 8;
@@ -174,7 +174,7 @@ function mix(from: number, to: number, parts: number): number {
 }
 
 /** The mean of all hues. */
-function greyOf(table: Int32Array): number {
+export function greyOf(table: Int32Array): number {
   let sum = 0;
   for (const color of table) sum += (color & 255) + ((color >> 8) & 255) + ((color >> 16) & 255);
   const mean = Math.round(sum / (3 * table.length));

@@ -1,9 +1,9 @@
 import { css, html, nothing, svg } from "lit";
 import { property, query } from "lit/decorators.js";
-import type { Turning } from "./model_rope.js";
 import { Picture } from "./picture.js";
 import { paintAngles } from "./strip.js";
 import { angleColor, inks, theme } from "./theme.js";
+import type { Turning } from "./turning.js";
 
 const height = 132;
 const legendSteps = 48;
@@ -48,14 +48,36 @@ export class RopewalkTwist extends Picture {
         background: var(--panel);
       }
 
-      canvas + p {
+      .rope {
+        position: relative;
+      }
+
+      .rope + p {
         margin-top: 10px;
+      }
+
+      .rope svg {
+        position: absolute;
+        inset: 0;
+      }
+
+      /* Ink upon paper, as hues of any lightness lie beneath. */
+      .rope line {
+        stroke: var(--ink);
+        stroke-width: 1.5;
+      }
+
+      .rope .edge {
+        stroke: var(--panel);
+        stroke-width: 5;
       }
 
       .ends {
         display: flex;
         justify-content: space-between;
+        gap: 14px;
         margin: 4px 0 0;
+        text-align: center;
         font-size: 12px;
       }
     `,
@@ -67,6 +89,10 @@ export class RopewalkTwist extends Picture {
   @property({ attribute: false }) unscaled: Turning | undefined;
   /** In tokens. */
   @property({ type: Number }) length = 1;
+  /** Marked where the length goes past it. */
+  @property({ attribute: false }) trainedLength: number | undefined;
+  /** What `scaled` is called. */
+  @property() name = "as the model turns";
 
   @query(".scaled") private readonly scaledCanvas!: HTMLCanvasElement | null;
   @query(".unscaled") private readonly unscaledCanvas!: HTMLCanvasElement | null;
@@ -74,8 +100,10 @@ export class RopewalkTwist extends Picture {
   protected override render() {
     if (this.scaled === undefined || this.width === 0) return nothing;
     const last = this.scaled.strip.strands - 1;
-    const picture = (name: string, words: string) =>
-      html`<canvas class=${name} role="img" aria-label=${`Angles of ${last + 1} pairs over ${this.length.toLocaleString("en")} positions, ${words}`}></canvas>`;
+    const picture = (name: string, words: string) => html`<div class="rope">
+      <canvas class=${name} role="img" aria-label=${`Angles of ${last + 1} pairs over ${this.length.toLocaleString("en")} positions, ${words}`}></canvas>
+      ${this.#renderMark()}
+    </div>`;
     return html`
       <div class="legend">
         hue is angle: −π
@@ -89,11 +117,25 @@ export class RopewalkTwist extends Picture {
           ? nothing
           : html`<p>by rope_theta alone</p>
               ${picture("unscaled", "by rope_theta alone")}
-              <p>as the model turns</p>`
+              <p>${this.name}</p>`
       }
-      ${picture("scaled", "as the model turns")}
-      <p class="ends"><span>0</span><span>pair 0 on top, pair ${last} below</span><span>${this.length.toLocaleString("en")}</span></p>
+      ${picture("scaled", this.name)}
+      <p class="ends"><span>0</span><span>pair 0 on top, pair ${last} below${this.#isMarked ? "; the line is where training ended" : ""}</span><span>${this.length.toLocaleString("en")}</span></p>
     `;
+  }
+
+  get #isMarked() {
+    return this.trainedLength !== undefined && this.trainedLength < this.length;
+  }
+
+  #renderMark() {
+    const { trainedLength = 0, length, width } = this;
+    if (!this.#isMarked) return nothing;
+    const x = Math.round((width * trainedLength) / length);
+    return html`<svg class="mark" width=${width} height=${height} aria-hidden="true">
+      <line class="edge" x1=${x} x2=${x} y2=${height}></line>
+      <line x1=${x} x2=${x} y2=${height}></line>
+    </svg>`;
   }
 
   protected override updated(): void {

@@ -6,8 +6,8 @@ import { property, query } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
 import { Chart, chart } from "./chart.js";
 import { figure } from "./figure.js";
-import type { Turning } from "./model_rope.js";
 import { readout, theme } from "./theme.js";
+import type { Turning } from "./turning.js";
 
 /** Told by a picture when the user looks at a pair, or at none any more. */
 export class PairEvent extends Event {

@@ -15,18 +15,21 @@ const folder = (language) => new URL(`chapters/${language}/`, import.meta.url).p
  * lecture's notes name one.
  */
 export function chapters(language) {
-  return readdirSync(folder(language))
-    .filter((file) => file.endsWith(".md"))
-    .sort()
-    .map((file) => {
-      const text = readFileSync(join(folder(language), file), "utf8");
-      const [, fields, body] = /^---\n(.*?)\n---\n(.*)$/s.exec(text) ?? [];
-      if (fields === undefined) throw new Error(`${file} does not begin with its fields.`);
-      const { id, name, title, lead, time } = parse(fields);
-      for (const [field, value] of Object.entries({ id, name, title, lead }))
-        if (typeof value !== "string") throw new Error(`${file} has no ${field}.`);
-      return { id, name, title, lead, time, ...rendered(body, file) };
-    });
+  return (
+    readdirSync(folder(language))
+      // A chapter's file begins with its number; beside them are the lecture's notes.
+      .filter((file) => /^\d+_.*\.md$/.test(file))
+      .sort()
+      .map((file) => {
+        const text = readFileSync(join(folder(language), file), "utf8");
+        const [, fields, body] = /^---\n(.*?)\n---\n(.*)$/s.exec(text) ?? [];
+        if (fields === undefined) throw new Error(`${file} does not begin with its fields.`);
+        const { id, name, title, lead, time } = parse(fields);
+        for (const [field, value] of Object.entries({ id, name, title, lead }))
+          if (typeof value !== "string") throw new Error(`${file} has no ${field}.`);
+        return { id, name, title, lead, time, ...rendered(body, file) };
+      })
+  );
 }
 
 /** What stands in the margin: `::: try`, `::: is-it-so`, `::: at 15:00`. */
@@ -146,6 +149,7 @@ function articles(all) {
 <p class="lead">${md.renderInline(lead)}</p></header>
 <aside aria-label="In the margin">${margin}</aside>
 <div class="body">${body}</div>
+${id === "notes" ? "" : "<companion-composer></companion-composer>"}
 <nav class="onwards" aria-label="Chapters before and after">${way(-1, "prev", "Before")}${way(1, "next", "Next")}</nav>
 </article>`;
     })

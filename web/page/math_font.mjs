@@ -16,7 +16,7 @@ const italics = [
   [0x1d6fc, 0x1d71b],
 ];
 
-/** The characters of all formulas in a language, and ASCII. */
+/** The characters of all formulas in a language, ASCII, and signs that elements draw by themselves. */
 function characters(language) {
   const html = chapters(language).flatMap(
     ({ body, margin }) => (body + margin).match(/<math.*?<\/math>/gs) ?? [],
@@ -24,7 +24,7 @@ function characters(language) {
   const text = html.join("").replace(/<[^>]*>/g, "");
   const range = ([first, last]) =>
     Array.from({ length: last - first + 1 }, (_, i) => String.fromCodePoint(first + i)).join("");
-  return [text, "ℎ′", range([0x20, 0x7e]), ...italics.map(range)].join("");
+  return [text, "ℎ′√", range([0x20, 0x7e]), ...italics.map(range)].join("");
 }
 
 /** Makes `generated/math.woff2`, which style.css names, of the characters that the chapters have. */

@@ -1,0 +1,274 @@
+import { axisBottom, axisLeft } from "d3-axis";
+import {
+  type ScaleLinear,
+  type ScaleLogarithmic,
+  type ScaleSymLog,
+  scaleLinear,
+  scaleLog,
+  scaleSymlog,
+} from "d3-scale";
+import { select as selectNode } from "d3-selection";
+import { line } from "d3-shape";
+import { css, html, nothing, type PropertyValues, svg } from "lit";
+import { property, query, state } from "lit/decorators.js";
+import { guard } from "lit/directives/guard.js";
+import { Chart, chart } from "./chart.js";
+import { figure } from "./drowning.js";
+import { furthest, type IntegerResults, lost, same, stops } from "./integer_pipeline.js";
+import { fixed, PositionEvent } from "./picture.js";
+import { readout, theme } from "./theme.js";
+
+const margin = { top: 44, right: 12, bottom: 40, left: 52 };
+const narrow = 480;
+const powers = [0, 1, 10, 100, 1000, 10_000, 100_000];
+
+interface Layout {
+  width: number;
+  height: number;
+  lengthHeight: number;
+  x: ScaleSymLog<number, number>;
+  cosine: ScaleLinear<number, number>;
+  length: ScaleLogarithmic<number, number>;
+}
+
+/** What is left of a word, and how long it has become, from position to position. */
+export class RopewalkDrowningCurves extends Chart {
+  static override styles = [
+    theme,
+    chart,
+    readout,
+    css`
+      h3 {
+        margin: 0 0 4px;
+        color: var(--soft);
+        font: 500 13px / 1.4 var(--label);
+      }
+
+      .curve {
+        fill: none;
+        stroke: var(--ink);
+        stroke-width: 2;
+      }
+
+      .curve.alike {
+        stroke-dasharray: 5 4;
+      }
+
+      .mark {
+        stroke: var(--soft);
+        stroke-dasharray: 2 3;
+      }
+
+      text.mark {
+        stroke: none;
+        fill: var(--ink);
+      }
+
+      .at {
+        stroke: var(--ink);
+        stroke-width: 1.5;
+      }
+
+      .dot {
+        fill: var(--ink);
+        stroke: var(--panel);
+        stroke-width: 1.5;
+      }
+    `,
+  ];
+
+  @property({ attribute: false }) results: IntegerResults | undefined;
+  @property({ type: Number }) position = 0;
+  /** The two words, as they are shown. */
+  @property() word = "";
+  @property() other = "";
+
+  @state() private stop: number | undefined;
+
+  @query("g.x") private readonly xAxis!: SVGGElement | null;
+  @query("g.cosine") private readonly cosineAxis!: SVGGElement | null;
+  @query("g.length") private readonly lengthAxis!: SVGGElement | null;
+
+  #layout: Layout | undefined;
+
+  protected override get current() {
+    return this.stop;
+  }
+
+  protected override get last() {
+    return stops.length - 1;
+  }
+
+  protected override pointAt(x: number) {
+    return this.#layout && nearestStop(this.#layout.x.invert(x));
+  }
+
+  protected override lookAt(stop: number | undefined) {
+    this.stop = stop;
+  }
+
+  protected override willUpdate(changed: PropertyValues): void {
+    const { results, width } = this;
+    if (results === undefined || width === 0) return;
+    if (changed.has("results")) this.settle();
+    const { cosine, alike, length } = results.curves;
+    const height = 250;
+    const lengthHeight = 150;
+    const least = [...cosine, ...alike].reduce((a, b) => Math.min(a, b), 0);
+    this.#layout = {
+      width,
+      height,
+      lengthHeight,
+      x: scaleSymlog()
+        .constant(1)
+        .domain([0, furthest])
+        .range([margin.left, width - margin.right]),
+      cosine: scaleLinear()
+        .domain([Math.floor(least * 5) / 5, 1])
+        .range([height - 10, margin.top]),
+      length: scaleLog()
+        .domain([length.reduce((a, b) => Math.min(a, b)), length.reduce((a, b) => Math.max(a, b))])
+        .range([lengthHeight - margin.bottom, 10]),
+    };
+  }
+
+  protected override render() {
+    const { results, position, stop } = this;
+    const layout = this.#layout;
+    if (results === undefined || layout === undefined) return nothing;
+    const { width, height, lengthHeight, x, cosine, length } = layout;
+    const { curves } = results;
+    const curve = (values: Float32Array, y: (value: number) => number) =>
+      line<number>((_, i) => x(stops[i] as number), y)(Array.from(values)) ?? "";
+    const upright = (name: string, at: number, top: number, bottom: number) =>
+      svg`<line class=${name} x1=${x(at)} x2=${x(at)} y1=${top} y2=${bottom}></line>`;
+    const cursor = (top: number, bottom: number) =>
+      stop === undefined ? nothing : upright("cursor", stops[stop] as number, top, bottom);
+    const dot = (y: number) => svg`<circle class="dot" cx=${x(position)} cy=${y} r="5"></circle>`;
+    return html`
+      ${this.renderChart(
+        "Cosines and length by position: arrow keys go from one to the next, Enter puts the words there",
+        html`<h3>Cosine of ${this.word} with its position to ${this.word} alone; dashed: of ${this.word} to ${this.other}, both at that position</h3>
+        <svg width=${width} height=${height} aria-hidden="true">
+          <g class="cosine" transform="translate(${margin.left - 6} 0)"></g>
+          ${this.#renderMark(layout, results.lostFrom, `under ${lost} from position`, 12)}
+          ${this.#renderMark(layout, results.sameFrom, `two words over ${same} alike from`, 30)}
+          <path class="curve own" d=${curve(curves.cosine, cosine)}></path>
+          <path class="curve alike" d=${curve(curves.alike, cosine)}></path>
+          ${upright("at", position, margin.top, height - 10)}
+          ${cursor(margin.top, height - 10)}
+          ${dot(cosine(results.cosine))}${dot(cosine(results.alike))}
+        </svg>
+        <h3>Length of ${this.word} with its position</h3>
+        <svg width=${width} height=${lengthHeight} aria-hidden="true">
+          <g class="length" transform="translate(${margin.left - 6} 0)"></g>
+          <g class="x" transform="translate(0 ${lengthHeight - margin.bottom + 4})"></g>
+          <path class="curve length-of" d=${curve(curves.length, length)}></path>
+          ${upright("at", position, 10, lengthHeight - margin.bottom)}
+          ${cursor(10, lengthHeight - margin.bottom)}
+          ${dot(length(results.lengths[2] as number))}
+          <text x=${width - margin.right} y=${lengthHeight - 2} text-anchor="end">position</text>
+        </svg>`,
+      )}
+      ${this.renderReadout("Point at a position, or walk along with the arrow keys; a click or Enter puts the words there.")}
+      ${guard([this.settled], () => this.#renderTable(results))}
+    `;
+  }
+
+  /** Where something begins, said above it; at the right there is no room to its right. */
+  #renderMark({ x, width, height }: Layout, from: number | undefined, words: string, y: number) {
+    if (from === undefined) return nothing;
+    const at = x(from);
+    const isLate = at > width / 2;
+    return svg`
+      <line class="mark" x1=${at} x2=${at} y1=${y - 8} y2=${height - 10}></line>
+      <text class="mark halo" x=${at + (isLate ? -5 : 5)} y=${y} text-anchor=${isLate ? "end" : "start"}>${words} ${from.toLocaleString("en")}</text>`;
+  }
+
+  protected override firstUpdated(): void {
+    this.addEventListener("click", (event) => {
+      const box = this.renderRoot.querySelector(".chart")?.getBoundingClientRect();
+      if (box === undefined || event.clientY > box.bottom) return;
+      this.#pick(this.pointAt(event.clientX - box.left));
+    });
+    this.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") this.#pick(this.stop);
+    });
+  }
+
+  #pick(stop: number | undefined): void {
+    const position = stop === undefined ? undefined : stops[stop];
+    if (position !== undefined) this.dispatchEvent(new PositionEvent(position));
+  }
+
+  protected override updated(): void {
+    const layout = this.#layout;
+    const { xAxis, cosineAxis, lengthAxis } = this;
+    if (layout === undefined || xAxis === null || cosineAxis === null || lengthAxis === null) return;
+    const { width, x, cosine, length } = layout;
+    const across = -(width - margin.left - margin.right) - 6;
+    const bare = (g: { select(name: string): { remove(): void } }) => g.select(".domain").remove();
+    const bottom = axisBottom<number>(x).tickValues(powers).tickSize(4);
+    selectNode(xAxis)
+      .call(
+        bottom.tickFormat((value) =>
+          width < narrow && value > 1000 ? `${value / 1000}k` : value.toLocaleString("en"),
+        ),
+      )
+      .call(bare as never);
+    selectNode(xAxis).select(".tick:last-of-type text").attr("text-anchor", "end").attr("dx", "8");
+    selectNode(cosineAxis)
+      .call(
+        axisLeft<number>(cosine)
+          .ticks(5)
+          .tickFormat((value) => fixed(value, 1))
+          .tickSize(across),
+      )
+      .call(bare as never);
+    selectNode(lengthAxis)
+      .call(
+        axisLeft<number>(length)
+          .tickValues(powers.filter((value) => value >= 10 && value <= (length.domain()[1] ?? 0)))
+          .tickFormat((value) => value.toLocaleString("en"))
+          .tickSize(across),
+      )
+      .call(bare as never);
+  }
+
+  protected override sentence(stop: number): string {
+    const { results } = this;
+    if (results === undefined) return "";
+    const { cosine, alike, length } = results.curves;
+    return (
+      `position ${(stops[stop] as number).toLocaleString("en")}: cosine to ${this.word} alone ${fixed(cosine[stop] as number, 3)}, ` +
+      `to ${this.other} there ${fixed(alike[stop] as number, 3)}; length ${figure(length[stop] as number)}`
+    );
+  }
+
+  #renderTable({ curves }: IntegerResults) {
+    if (this.settled === 0) return nothing;
+    return html`<div class="visually-hidden"><table>
+      <caption>What adding the position makes of ${this.word}</caption>
+      <thead>
+        <tr><th scope="col">position</th><th scope="col">length</th><th scope="col">cosine to the word alone</th><th scope="col">cosine to ${this.other} there</th></tr>
+      </thead>
+      <tbody>
+        ${powers.map((position) => {
+          const i = stops.indexOf(position);
+          return html`<tr>
+            <th scope="row">${position}</th>
+            <td>${figure(curves.length[i] as number)}</td>
+            <td>${fixed(curves.cosine[i] as number, 4)}</td>
+            <td>${fixed(curves.alike[i] as number, 4)}</td>
+          </tr>`;
+        })}
+      </tbody>
+    </table></div>`;
+  }
+}
+
+/** The stop that is nearest to a position, by their ratio. */
+export function nearestStop(position: number): number {
+  const away = (i: number) => Math.abs(Math.log1p(Math.max(0, position)) - Math.log1p(stops[i] as number));
+  return stops.reduce((best, _, i) => (away(i) < away(best) ? i : best), 0);
+}

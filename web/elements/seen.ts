@@ -1,0 +1,237 @@
+import { css, html, nothing, type PropertyValues, svg } from "lit";
+import { property } from "lit/decorators.js";
+import { guard } from "lit/directives/guard.js";
+import { Chart, chart } from "./chart.js";
+import { figure } from "./figure.js";
+import { angleColor, readout, theme } from "./theme.js";
+import { PairEvent } from "./wavelengths.js";
+
+const narrow = 480;
+
+interface Layout {
+  perRow: number;
+  cell: number;
+  radius: number;
+  row: number;
+}
+
+/** A dial for each pair: shaded, where it pointed in training; its hand, where it points at the length now. */
+export class RopewalkSeen extends Chart {
+  static override styles = [
+    theme,
+    chart,
+    readout,
+    css`
+      text {
+        text-anchor: middle;
+      }
+
+      .beyond text {
+        fill: var(--ink);
+        font-weight: 650;
+      }
+
+      .face {
+        fill: var(--panel);
+        stroke: color-mix(in oklab, var(--soft) 55%, var(--line));
+        stroke-width: 1;
+      }
+
+      .trained {
+        fill: color-mix(in oklab, var(--soft) 30%, transparent);
+      }
+
+      .further {
+        fill: none;
+        stroke: var(--ink);
+        stroke-width: 3;
+      }
+
+      .hand {
+        stroke-width: 3.5;
+        stroke-linecap: round;
+      }
+
+      .hub {
+        fill: var(--ink);
+      }
+
+      .at {
+        fill: none;
+        stroke: var(--ink);
+        stroke-width: 1.5;
+      }
+
+      .legend {
+        display: flex;
+        flex-wrap: wrap;
+        justify-content: flex-end;
+        gap: 2px 16px;
+        margin: 0 0 6px;
+        color: var(--soft);
+        font-size: 12px;
+      }
+
+      .legend span {
+        display: flex;
+        align-items: center;
+        gap: 6px;
+      }
+
+      .legend svg {
+        width: 20px;
+        height: 14px;
+      }
+    `,
+  ];
+
+  /** Turns of each pair in training. */
+  @property({ attribute: false }) trainedTurns: Float64Array = new Float64Array();
+  /** Turns of each pair at the length now. */
+  @property({ attribute: false }) turns: Float64Array = new Float64Array();
+  /** Where each pair points then. */
+  @property({ attribute: false }) angles: Float32Array = new Float32Array();
+  /** Pairs that turn further than they did in training, not having come round there. */
+  @property({ attribute: false }) beyond: readonly number[] = [];
+  /** The pair that is looked at. */
+  @property({ attribute: false }) pair: number | undefined;
+
+  #layout: Layout | undefined;
+
+  protected override get current() {
+    return this.pair;
+  }
+
+  protected override get last() {
+    return this.angles.length - 1;
+  }
+
+  protected override pointAt(x: number, y: number) {
+    const layout = this.#layout;
+    if (layout === undefined) return undefined;
+    const column = Math.floor(x / layout.cell);
+    return column >= layout.perRow ? undefined : Math.floor(y / layout.row) * layout.perRow + column;
+  }
+
+  protected override lookAt(pair: number | undefined) {
+    if (pair !== this.pair) this.dispatchEvent(new PairEvent(pair));
+  }
+
+  protected override willUpdate(changed: PropertyValues): void {
+    if (changed.has("angles")) this.settle();
+    const { width } = this;
+    if (width === 0) return;
+    const perRow = width < narrow ? 8 : 16;
+    const cell = width / perRow;
+    const radius = Math.floor(Math.min(30, cell / 2 - 5));
+    this.#layout = { perRow, cell, radius, row: 2 * radius + 32 };
+  }
+
+  protected override render() {
+    const layout = this.#layout;
+    const { angles } = this;
+    if (layout === undefined || angles.length === 0) return nothing;
+    const { perRow, row } = layout;
+    return html`
+      <p class="legend">
+        <span><svg aria-hidden="true"><rect class="trained" x="2" y="1" width="16" height="12" rx="3"></rect></svg>pointed there in training</span>
+        <span><svg aria-hidden="true"><path class="further" d="M2 11Q10 -3 18 11"></path></svg>turned beyond it</span>
+        <span><svg aria-hidden="true"><path class="hand" stroke=${angleColor(0)} d="M2 7H18"></path></svg>points there now; hue is angle</span>
+      </p>
+      ${this.renderChart(
+        "Pairs as dials: arrow keys go from one to the next",
+        html`<svg width=${this.width} height=${Math.ceil(angles.length / perRow) * row} aria-hidden="true">
+          ${Array.from(angles, (angle, i) => this.#renderDial(layout, angle, i))}
+        </svg>`,
+      )}
+      ${this.renderReadout("Point at a dial, or walk along them with the arrow keys.")}
+      ${guard([this.settled], () => this.#renderTable())}
+    `;
+  }
+
+  #renderDial({ perRow, cell, radius, row }: Layout, angle: number, i: number) {
+    const isBeyond = this.beyond.includes(i);
+    const seen = this.trainedTurns[i] as number;
+    const now = this.turns[i] as number;
+    const hand = pointAt(angle, radius - 2);
+    const center = { x: round(((i % perRow) + 0.5) * cell), y: Math.floor(i / perRow) * row + radius + 22 };
+    return svg`<g class=${isBeyond ? "dial beyond" : "dial"} transform="translate(${center.x} ${center.y})">
+      <text y=${-radius - 8}>${i}</text>
+      <circle class="face" r=${radius}></circle>
+      <path class="trained" d=${sector(seen, radius)}></path>
+      ${isBeyond ? svg`<path class="further" d=${arc(seen, now, radius + 2)}></path>` : nothing}
+      <line class="hand" x2=${hand.x} y2=${hand.y} stroke=${angleColor(angle)}></line>
+      <circle class="hub" r="1.75"></circle>
+      ${i === this.pair ? svg`<rect class="at" x=${round(-cell / 2 + 1)} y=${-radius - 21} width=${round(cell - 2)} height=${row - 3} rx="6"></rect>` : nothing}
+    </g>`;
+  }
+
+  protected override sentence(pair: number): string {
+    const seen = this.trainedTurns[pair] as number;
+    const now = this.turns[pair] as number;
+    const trained =
+      seen >= 1 ? "came round in training, and pointed everywhere" : `made ${figure(seen)} turns in training`;
+    const verdict =
+      seen >= 1 ? "" : this.beyond.includes(pair) ? ": further than it ever did" : ": no further";
+    return `pair ${pair} ${trained}; it makes ${figure(now)} now${verdict}`;
+  }
+
+  #renderTable() {
+    if (this.settled === 0) return nothing;
+    return html`<div class="visually-hidden">
+      <table>
+        <caption>
+          Turns of each pair in training, and at the length now
+        </caption>
+        <thead>
+          <tr>
+            <th scope="col">pair</th>
+            <th scope="col">turns in training</th>
+            <th scope="col">turns now</th>
+            <th scope="col">angle now, rad</th>
+            <th scope="col">further than trained</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${Array.from(
+            this.angles,
+            (angle, i) => html`<tr>
+              <th scope="row">${i}</th>
+              <td>${figure(this.trainedTurns[i] as number)}</td>
+              <td>${figure(this.turns[i] as number)}</td>
+              <td>${angle.toFixed(3).replace("-", "−")}</td>
+              <td>${this.beyond.includes(i) ? "yes" : "no"}</td>
+            </tr>`,
+          )}
+        </tbody>
+      </table>
+    </div>`;
+  }
+}
+
+/** Where an angle points: counted from the right, against the clock. */
+function pointAt(angle: number, length: number): { x: number; y: number } {
+  return { x: round(length * Math.cos(angle)), y: round(-length * Math.sin(angle)) };
+}
+
+/** From the right on, so many turns; the whole circle from one turn on. */
+function sector(turns: number, radius: number): string {
+  if (turns >= 1) return circle(radius);
+  return `M0 0L${radius} 0${arc(0, turns, radius).replace(/^M[^A]*/, "")}Z`;
+}
+
+/** Around the middle, in turns; at most once around. */
+function arc(from: number, to: number, radius: number): string {
+  if (to - from >= 1) return circle(radius);
+  const start = pointAt(2 * Math.PI * from, radius);
+  const end = pointAt(2 * Math.PI * to, radius);
+  return `M${start.x} ${start.y}A${radius} ${radius} 0 ${to - from > 0.5 ? 1 : 0} 0 ${end.x} ${end.y}`;
+}
+
+function circle(radius: number): string {
+  return `M${radius} 0A${radius} ${radius} 0 1 0 ${-radius} 0A${radius} ${radius} 0 1 0 ${radius} 0Z`;
+}
+
+function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}
