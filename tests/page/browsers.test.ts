@@ -3,8 +3,12 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { loadRopewalk } from "ropewalk";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { AbsorptionPipeline, distances } from "../../web/elements/absorption_pipeline.js";
+import { BandsPipeline } from "../../web/elements/bands_pipeline.js";
 import { BinaryPipeline } from "../../web/elements/binary_pipeline.js";
+import { IntegerPipeline, stops } from "../../web/elements/integer_pipeline.js";
 import { LatentPipeline } from "../../web/elements/latent_pipeline.js";
+import { LongerPipeline, type Scaling } from "../../web/elements/longer_pipeline.js";
+import { OrderPipeline, type OrderSettings, swapped } from "../../web/elements/order_pipeline.js";
 import { queryOf, turned } from "../../web/elements/rotary_pipeline.js";
 import { SinusoidalPipeline } from "../../web/elements/sinusoidal_pipeline.js";
 import { lecture } from "../elements/lecture.js";
@@ -21,42 +25,72 @@ const { tokens } = lecture;
 /** By the id of what is set large: the numbers in it, in their order. */
 type Numbers = Record<string, readonly number[]>;
 
+/** A slider by its id and where it is moved to, or the words on what is pressed. */
+type Move = readonly [slider: string, value: number] | string;
+
 interface Chapter {
   id: string;
-  /** The sliders that are moved, by their ids, and where to. */
-  moves: Record<string, number>;
+  moves: readonly Move[];
   before: Numbers;
   after: Numbers;
 }
 
-/** A chapter by its state as it sets out, what is moved of it, and what it then shows. */
+/** A chapter by its state as it sets out, what then becomes of that, and what is moved to that end. */
 function chapter<S extends object>(
   id: string,
   sets: S,
-  moves: { [K in keyof S]?: number },
+  becomes: Partial<S>,
   shown: (state: S) => Numbers,
+  moves: readonly Move[] = Object.entries(becomes) as [string, number][],
 ): Chapter {
-  return {
-    id,
-    moves: moves as Record<string, number>,
-    before: shown(sets),
-    after: shown({ ...sets, ...moves }),
-  };
+  return { id, moves, before: shown(sets), after: shown({ ...sets, ...becomes }) };
 }
 
+const order = new OrderPipeline(engine);
+const integer = new IntegerPipeline(engine);
 const binary = new BinaryPipeline(engine);
 const sinusoidal = new SinusoidalPipeline(engine);
 const latent = new LatentPipeline(engine);
 const absorption = new AbsorptionPipeline(engine);
+const bands = new BandsPipeline(engine);
+const longer = new LongerPipeline(engine);
 
-const chapters = [
+const written = tokens.map((_, i) => i);
+
+const chapters: readonly Chapter[] = [
+  chapter(
+    "none",
+    {
+      ...{ tokens, order: written as readonly number[], seed: 7, causal: false, query: 8 },
+      encoding: "none" as OrderSettings["encoding"],
+    },
+    { encoding: "rotary", order: swapped(written, 8, 1) },
+    (state) => {
+      const { change, queryChange } = order.run(state);
+      return { change: [change], "query-change": [queryChange] };
+    },
+    ["rotary", "swap →"],
+  ),
+  chapter(
+    "integer",
+    { tokens, seed: 7, query: 8, key: 3, position: 2 },
+    { position: 1000 },
+    (state) => {
+      const { cosine, alike, lengths } = integer.run(state);
+      return { cosine: [cosine], alike: [alike], length: [lengths[0] as number, lengths[2] as number] };
+    },
+    [["position", stops.indexOf(1000)]],
+  ),
   chapter("binary", { position: 7, other: 15, span: 32 }, { position: 100, other: 101 }, (state) => {
     const { flips, distance } = binary.run(state);
     return { flips: [flips.next], next: [distance.next], "other-distance": [distance.there] };
   }),
   chapter(
     "sinusoidal",
-    { ...{ position: 12, span: 64, base: 10_000, shift: 3 }, ...{ token: "breakthrough", seed: 7, scaled: false } },
+    {
+      ...{ position: 12, span: 64, base: 10_000, shift: 3 },
+      ...{ token: "breakthrough", seed: 7, scaled: false },
+    },
     { position: 40, shift: 17 },
     (state) => {
       const { encoded, here, shifted, added } = sinusoidal.run(state);
@@ -86,6 +120,53 @@ const chapters = [
       };
     },
   ),
+  chapter(
+    "bands",
+    {
+      ...{
+        tokens,
+        seed: 7,
+        head: 1,
+        headDim: 32,
+        base: 10_000,
+        alike: true,
+        muted: [],
+        distance: 3,
+        context: 4096,
+      },
+      ...{ query: { first: 7, last: 8 }, key: { first: 3, last: 5 } },
+    },
+    { distance: 64 },
+    (state) => {
+      const { score, left, turns, bands: heard } = bands.run(state);
+      return {
+        apart: [state.distance],
+        all: [score],
+        left: [left],
+        never: [turns.filter((turns) => turns < 1).length, turns.length],
+        fast: [heard.fast.score],
+        middle: [heard.middle.score],
+        slow: [heard.slow.score],
+      };
+    },
+    [["distance", 384]], // 64 steps to an octave.,
+  ),
+  chapter(
+    "longer",
+    { ...{ headDim: 64, base: 10_000, trained: 4096, factor: 8 }, scaling: "none" as "none" | Scaling },
+    { factor: 16, scaling: "yarn" },
+    ({ scaling, ...state }) => {
+      const { unscaled, scaled } = longer.run(state);
+      const { beyond, invFreq, attentionFactor } = scaling === "none" ? unscaled : scaled[scaling];
+      return {
+        beyond: [beyond.length, state.headDim / 2],
+        stretch: [state.factor],
+        step: [invFreq[0] as number],
+        "attention-factor": [attentionFactor],
+      };
+    },
+    ["YaRN", ["factor", 16]],
+  ),
   chapter("latent", { newest: 8, context: 6 }, { newest: 3, context: 10 }, ({ newest, context }) => {
     const { difference, elements, bytes, naive, absorbed } = latent.run({
       ...{ tokens, newest, seed: 7, nHeads: 4, kvLoraRank: 32, qLoraRank: 24 },
@@ -112,6 +193,8 @@ function differing(text: string | null, wanted: readonly number[]): string {
     const decimals = digits.split(".")[1]?.length ?? 0;
     const half = 0.5 * 10 ** (Number(exponent) - decimals);
     const want = wanted[i] as number;
+    // A mere 0 says that there is nothing at all.
+    if (number === "0") return want === 0;
     return Math.abs(Number(`${digits}e${exponent}`) - want) <= half + 1e-12 * Math.abs(want);
   });
   return agree.length === wanted.length && agree.every(Boolean) ? "" : `${text} is not ${wanted.join(" · ")}`;
@@ -123,7 +206,11 @@ function differing(text: string | null, wanted: readonly number[]): string {
 function listen() {
   const heard: string[] = [];
   Reflect.set(globalThis, "heard", heard);
-  addEventListener("error", ({ message }) => heard.push(message));
+  // That it takes a picture two steps to know its width and have its height is no error, though told as one.
+  addEventListener(
+    "error",
+    ({ message }) => message.startsWith("ResizeObserver loop") || heard.push(message),
+  );
   addEventListener("unhandledrejection", ({ reason }) => heard.push(String(reason)));
   addEventListener("securitypolicyviolation", ({ violatedDirective }) => heard.push(violatedDirective));
   for (const level of ["error", "warn"] as const) console[level] = (...said) => heard.push(said.join(" "));
@@ -131,17 +218,25 @@ function listen() {
 
 /**
  * The texts of what has such ids in a chapter, and what is not right with its pictures; and, as instruments begin when
- * they come into view, the next that has not begun is brought there. Sliders are moved first.
+ * they come into view, the next that has not begun is brought there.
  */
-function look(chapter: string, ids: string[], moves: Record<string, number>) {
+function look(chapter: string, ids: string[], moves: readonly Move[]) {
   const within = (root: ParentNode): Element[] =>
-    [...root.querySelectorAll("*")].flatMap((one) => [one, ...(one.shadowRoot ? within(one.shadowRoot) : [])]);
+    [...root.querySelectorAll("*")].flatMap((one) => [
+      one,
+      ...(one.shadowRoot ? within(one.shadowRoot) : []),
+    ]);
   const elements = within(document.getElementById(chapter) as HTMLElement);
   const withId = (id: string) => elements.find((one) => one.id === id);
-  for (const [id, value] of Object.entries(moves)) {
-    const slider = withId(id) as HTMLInputElement;
-    slider.value = String(value);
-    slider.dispatchEvent(new Event("input", { bubbles: true, composed: true }));
+  for (const move of moves) {
+    if (typeof move === "string") {
+      const all = elements.filter((one) => one.matches("button, label")) as HTMLElement[];
+      all.find(({ textContent }) => textContent?.trim() === move)?.click();
+    } else {
+      const slider = withId(move[0]) as HTMLInputElement;
+      slider.value = String(move[1]);
+      slider.dispatchEvent(new Event("input", { bubbles: true, composed: true }));
+    }
   }
   const waits = (one: Element) =>
     one.matches(":not(:defined)") || one.shadowRoot?.querySelector(":scope > .empty[role=status]") != null;
@@ -155,7 +250,9 @@ function look(chapter: string, ids: string[], moves: Record<string, number>) {
   return {
     texts: Object.fromEntries(ids.map((id) => [id, withId(id)?.textContent ?? null])),
     waiting: waiting.map(({ localName }) => localName),
-    blank: elements.filter((one) => one instanceof HTMLCanvasElement && isBlank(one)).map((one) => one.className),
+    blank: elements
+      .filter((one) => one instanceof HTMLCanvasElement && isBlank(one))
+      .map((one) => one.className),
     heard: Reflect.get(globalThis, "heard") as string[],
     sideways: document.documentElement.scrollWidth - innerWidth > 0,
   };
@@ -188,19 +285,26 @@ describe.each([
 
   test.each(chapters)("$id", async ({ id, moves, before, after }) => {
     /** What is not as it is to be; of numbers, all of them as the engine gives them here. */
-    const wrong = async (wanted: Numbers, moves: Record<string, number> = {}) => {
-      const { texts, ...others } = await browser.evaluate(look, id, Object.keys(wanted), moves);
-      const differ = Object.entries(wanted).map(([id, numbers]) => [id, differing(texts[id] ?? null, numbers)]);
-      return { ...others, differ: differ.filter(([, how]) => how !== ""), errors: browser.errors() };
+    const wrong = async (wanted: Numbers) => {
+      const { texts, ...others } = await browser.evaluate(look, id, Object.keys(wanted), []);
+      const differ = Object.entries(wanted).map(([id, numbers]) => [
+        id,
+        differing(texts[id] ?? null, numbers),
+      ]);
+      return { ...others, differ: differ.filter(([, how]) => how !== "") };
     };
-    const nothing = { waiting: [], blank: [], heard: [], sideways: false, differ: [], errors: [] };
+    const nothing = { waiting: [], blank: [], heard: [], sideways: false, differ: [] };
     await browser.evaluate(follow, id);
     await expect.poll(() => wrong(before), { timeout: 30_000, interval: 200 }).toEqual(nothing);
     await browser.evaluate(look, id, [], moves);
     await expect.poll(() => wrong(after), { timeout: 10_000 }).toEqual(nothing);
+    expect(browser.errors()).toEqual([]);
     if (process.env.SHOTS) {
       mkdirSync(process.env.SHOTS, { recursive: true });
-      const height = await browser.evaluate(() => { scrollTo(0, 0); return document.documentElement.scrollHeight; });
+      const height = await browser.evaluate(() => {
+        scrollTo(0, 0);
+        return document.documentElement.scrollHeight;
+      });
       for (let y = 0; y < height; y += 850) {
         await browser.evaluate((y) => scrollTo({ top: y as number }), y);
         await new Promise((l) => setTimeout(l, 600));

@@ -40,7 +40,11 @@ export async function launchFirefox(): Promise<Driver> {
   socket.on("message", (data) => {
     const message = JSON.parse(String(data)) as Message;
     if (message.id !== undefined) waiting.get(message.id)?.(message);
-    else if (message.method === "log.entryAdded" && message.params?.level === "error")
+    else if (
+      message.method === "log.entryAdded" &&
+      message.params?.level === "error" &&
+      !message.params.text.includes("ResizeObserver loop")
+    )
       errors.push(message.params.text);
   });
   let id = 0;

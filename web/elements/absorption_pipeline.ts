@@ -101,6 +101,7 @@ export class AbsorptionPipeline {
     const exact = step(last, distances, "naive");
     cache.truncate(last);
     const x = step(last, distances, "absorbed");
+    cache.delete();
     // By distance: the last key is the nearest.
     this.#decoupled = engine.relativeErrors({ x, exact, rows: nHeads, columns: distances }).reverse();
     return this.#decoupled;
