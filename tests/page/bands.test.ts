@@ -208,9 +208,9 @@ test.each([
   ["300 words", "walk the rope ".repeat(100)],
 ])("takes %s", async (_, text) => {
   const page = await visit();
-  await page.getByLabel("Your text").fill("");
+  await page.getByLabel("Your sentence").fill("");
   await page.getByText("there is no phrase without tokens").waitFor();
-  await page.getByLabel("Your text").fill(text);
+  await page.getByLabel("Your sentence").fill(text);
   const { tokens } = tokenize(text);
   const most = tokens.length - 1;
   const span = (first: number, last: number) => ({

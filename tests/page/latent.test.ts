@@ -167,16 +167,16 @@ test.each([
   ["more tokens than are taken", "word ".repeat(200)],
 ])("takes any text: %s", async (_, typed) => {
   const page = await visit();
-  await page.getByLabel("Your text, in any script").fill(typed);
+  await page.getByLabel("Your sentence, in any script").fill(typed);
   const tokens = tokenize(typed).tokens.slice(0, 64);
   await expectShown(page, { tokens, newest: Math.min(8, tokens.length - 1) });
 });
 
 test("says what to do without a text, and goes on with the next", async () => {
   const page = await visit();
-  await page.getByLabel("Your text, in any script").fill("  ");
+  await page.getByLabel("Your sentence, in any script").fill("  ");
   await page.getByText("there is nothing to attend to").waitFor();
-  await page.getByLabel("Your text, in any script").fill(lecture);
+  await page.getByLabel("Your sentence, in any script").fill(lecture);
   await expectShown(page, { newest: 0 });
 });
 

@@ -213,9 +213,9 @@ describe.each([
       if (hash === "notes") await page.getByText("Bring notes in").click();
       await page.evaluate(axe);
       const found = await page.evaluate(
-        // biome-ignore lint/suspicious/noExplicitAny: axe is a script in the page.
         (hash) =>
-          (globalThis as any).axe.run(
+          // @ts-expect-error axe is there by the injection above.
+          globalThis.axe.run(
             [[`#${hash} companion-composer`], [`#${hash} companion-notes`]].filter(([one]) =>
               document.querySelector(one as string),
             ),

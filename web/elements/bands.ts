@@ -15,11 +15,12 @@ import {
 import { RopewalkBandsSentence, type TokenEvent } from "./bands_sentence.js";
 import { type LookEvent, type MuteEvent, RopewalkBandsStack, rowHeight } from "./bands_stack.js";
 import { choices } from "./choices.js";
-import { flag, oneOf, real, whole, wholes, words } from "./fields.js";
+import { flag, oneOf, real, whole, wholes } from "./fields.js";
 import { figure } from "./figure.js";
 import { instrument } from "./instrument.js";
 import { panels, readout } from "./panels.js";
 import { fixed, tokenLabel } from "./picture.js";
+import { textField, textFieldStyle, textState } from "./text_field.js";
 import { theme } from "./theme.js";
 import { maxTokens, tokenize } from "./tokens.js";
 
@@ -28,7 +29,7 @@ const contexts = [512, 4096, 32_768, furthest] as const;
 const lastToken = maxTokens - 1;
 
 const fields = {
-  text: words("Einstein developed the theory of relativity. This breakthrough reshaped physics.", 4000),
+  text: textState,
   seed: whole(7, 0, 2 ** 32 - 1),
   /** «This breakthrough» asks for «theory of relativity»: first and last token of each. */
   query: whole(7, 0, lastToken),
@@ -301,10 +302,7 @@ export class RopewalkBands extends instrument(fields) {
               @change=${(event: Event) => this.#number(event, "seed")} />
           </label>
         </div>
-        <label class="text">
-          <span class="name">Your text${this.#left > 0 ? `; the first ${maxTokens} tokens are taken` : ""}</span>
-          <textarea rows="1" maxlength="4000" spellcheck="false" .value=${live(this.text)} @input=${this.#onText}></textarea>
-        </label>
+        ${textField(this.text, `${this.#tokens.length} tokens${this.#left > 0 ? `; ${this.#left} more are left out` : ""}`, this.#onText)}
         <p class="words">
           Nothing here is trained: a phrase’s content is the mean of its tokens’ embeddings, drawn from the seed
           <b>${this.seed}</b> and each token’s text, and it stands at the last of them.
@@ -343,8 +341,8 @@ export class RopewalkBands extends instrument(fields) {
     this.distance = 0;
   };
 
-  readonly #onText = (event: Event): void => {
-    this.text = (event.target as HTMLTextAreaElement).value;
+  readonly #onText = (text: string): void => {
+    this.text = text;
   };
 
   /** A token beside the phrase is added to it; any other is the phrase from now on. */
@@ -382,6 +380,7 @@ export class RopewalkBands extends instrument(fields) {
   static override styles = [
     theme,
     panels,
+    textFieldStyle,
     css`
       .choosing {
         margin-bottom: 14px;
@@ -505,34 +504,6 @@ export class RopewalkBands extends instrument(fields) {
       }
 
       input[type="number"],
-      textarea {
-        border: 1px solid var(--line);
-        border-radius: 8px;
-        padding: 6px 10px;
-        background: var(--paper);
-        color: var(--ink);
-        font: 15px / 1.4 var(--label);
-      }
-
-      input[type="number"] {
-        width: 9em;
-      }
-
-      .text {
-        display: block;
-        margin-top: 16px;
-      }
-
-      textarea {
-        display: block;
-        width: 100%;
-        margin-top: 6px;
-        font: 19px / 1.4 var(--prose);
-        field-sizing: content;
-        max-height: 8em;
-        resize: vertical;
-      }
-
       .words {
         margin: 16px 0 0;
       }

@@ -49,40 +49,10 @@ export function radios<const T>(
   </div>`;
 }
 
-/** A text of the user's own. */
-export function textBox(text: string, type: (text: string) => void) {
-  return html`<section class="panel text">
-    <label for="text">Your text, in any script</label>
-    <textarea
-      id="text"
-      rows="2"
-      spellcheck="false"
-      .value=${live(text)}
-      @input=${(event: Event) => type((event.target as HTMLTextAreaElement).value)}
-    ></textarea>
-  </section>`;
-}
-
 /** Looks of these, and of rows of numbers and of choices. */
 export const controls = css`
   a {
     color: inherit;
-  }
-
-  .text textarea {
-    display: block;
-    width: 100%;
-    margin-top: 6px;
-    padding: 6px 10px;
-    border: 1px solid var(--line);
-    border-radius: 8px;
-    background: var(--paper);
-    color: var(--ink);
-    font: 21px / 1.4 var(--prose);
-    field-sizing: content;
-    min-height: 2.8em;
-    max-height: 8em;
-    resize: vertical;
   }
 
   .problem {

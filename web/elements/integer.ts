@@ -4,18 +4,18 @@ import type { Ropewalk } from "ropewalk";
 import { slider } from "./controls.js";
 import { figure, RopewalkDrowning } from "./drowning.js";
 import { nearestStop, RopewalkDrowningCurves } from "./drowning_curves.js";
-import { whole, words } from "./fields.js";
+import { whole } from "./fields.js";
 import { instrument } from "./instrument.js";
 import { furthest, IntegerPipeline, type IntegerResults, lost, same, stops } from "./integer_pipeline.js";
 import { panels, readout } from "./panels.js";
 import { fixed, type PositionEvent, type SelectEvent, tokenLabel } from "./picture.js";
 import { RopewalkRope } from "./rope.js";
-import { lectureSentence, longestText, textField, textFieldStyle } from "./text_field.js";
+import { textField, textFieldStyle, textState } from "./text_field.js";
 import { theme } from "./theme.js";
 import { maxTokens, tokenize } from "./tokens.js";
 
 const fields = {
-  text: words(lectureSentence, longestText),
+  text: textState,
   seed: whole(7, 0, 2 ** 32 - 1),
   position: whole(2, 0, furthest),
   /** The word that is looked at, «breakthrough», and another, «theory». */

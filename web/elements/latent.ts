@@ -1,19 +1,20 @@
 import { html, nothing, type PropertyValues } from "lit";
 import type { Ropewalk } from "ropewalk";
-import { controls, radios, slider, textBox } from "./controls.js";
-import { oneOf, whole, words } from "./fields.js";
+import { controls, radios, slider } from "./controls.js";
+import { oneOf, whole } from "./fields.js";
 import { instrument } from "./instrument.js";
 import { RopewalkLatentFlow } from "./latent_flow.js";
 import { LatentPipeline, type LatentResults, latentDims } from "./latent_pipeline.js";
 import { panels, readout } from "./panels.js";
 import { tokenLabel } from "./picture.js";
+import { textField, textFieldStyle, textState } from "./text_field.js";
 import { theme } from "./theme.js";
 import { tokenize } from "./tokens.js";
 
 const mostTokens = 64;
 
 const fields = {
-  text: words("Einstein developed the theory of relativity. This breakthrough reshaped physics.", 2000),
+  text: textState,
   seed: whole(7, 0, 2 ** 32 - 1),
   /** «breakthrough», once the sentence is the lecture's. */
   newest: whole(8, 0, mostTokens - 1),
@@ -26,7 +27,7 @@ const fields = {
 /** DeepSeek's latent attention: one token by both of its computations, with all that they pass through. */
 export class RopewalkLatent extends instrument(fields) {
   static readonly parts = { "ropewalk-latent-flow": RopewalkLatentFlow };
-  static override styles = [theme, panels, controls];
+  static override styles = [theme, panels, controls, textFieldStyle];
 
   #tokens: readonly string[] = [];
   #results: LatentResults | undefined;
@@ -52,9 +53,11 @@ export class RopewalkLatent extends instrument(fields) {
 
   protected override renderInstrument() {
     return html`
-      ${textBox(this.text, (text) => {
-        this.text = text;
-      })}
+      <section class="panel">
+        ${textField(this.text, `${this.#tokens.length} tokens`, (text) => {
+          this.text = text;
+        })}
+      </section>
       ${
         this.#tokens.length === 0
           ? html`<p class="empty">Type a sentence above: there is nothing to attend to.</p>`

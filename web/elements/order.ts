@@ -1,14 +1,14 @@
 import { css, html, type PropertyValues } from "lit";
 import type { Ropewalk } from "ropewalk";
 import { radios } from "./controls.js";
-import { flag, oneOf, sequence, whole, words } from "./fields.js";
+import { flag, oneOf, sequence, whole } from "./fields.js";
 import { instrument } from "./instrument.js";
 import { OrderPipeline, type OrderResults, swapped } from "./order_pipeline.js";
 import { panels, readout } from "./panels.js";
 import { fixed, type SelectEvent, tokenLabel } from "./picture.js";
 import { type OrderEvent, RopewalkReorder } from "./reorder.js";
 import { RopewalkRope } from "./rope.js";
-import { lectureSentence, longestText, textField, textFieldStyle } from "./text_field.js";
+import { textField, textFieldStyle, textState } from "./text_field.js";
 import { theme } from "./theme.js";
 import { tokenize } from "./tokens.js";
 
@@ -17,7 +17,7 @@ const mostWords = 24;
 const positions = ["none", "rotary"] as const;
 
 const fields = {
-  text: words(lectureSentence, longestText),
+  text: textState,
   seed: whole(7, 0, 2 ** 32 - 1),
   /** Which token stands in each place; empty, or not one of each token, where all stand as they were written. */
   order: sequence([], mostWords - 1),

@@ -3,27 +3,27 @@ import { state } from "lit/decorators.js";
 import { live } from "lit/directives/live.js";
 import type { RopeLayout, Ropewalk } from "ropewalk";
 import { choices } from "./choices.js";
-import { oneOf, real, whole, words } from "./fields.js";
+import { oneOf, real, whole } from "./fields.js";
 import { instrument } from "./instrument.js";
 import { RopewalkLoom } from "./loom.js";
 import { panels, readout } from "./panels.js";
 import type { PositionEvent } from "./picture.js";
 import { fixed, tokenLabel } from "./picture.js";
 import { angleAt, queryOf, type Turned, turned } from "./rotary_pipeline.js";
+import { textField, textFieldStyle, textState } from "./text_field.js";
 import { theme } from "./theme.js";
 import { tokenize } from "./tokens.js";
 import { type CrankEvent, RopewalkTurns } from "./turns.js";
 import { type Angles, RopewalkWalk } from "./walk.js";
 import type { PairEvent } from "./wavelengths.js";
 
-const lectureSentence = "Einstein developed the theory of relativity. This breakthrough reshaped physics.";
 const layouts = ["interleaved", "half"] as const;
 const distances = [1, 10, 100, 1000] as const;
 const headDims = [8, 16, 32, 64] as const;
 const farLengths = [512, 4096, 131_072] as const;
 
 const fields = {
-  text: words(lectureSentence, 2000),
+  text: textState,
   seed: whole(7, 0, 4_294_967_295),
   query: whole(8, 0, 255),
   position: whole(8, 0, 131_071),
@@ -285,13 +285,9 @@ export class RopewalkRotary extends instrument(fields) {
 
   #renderSettings() {
     return html`<section class="panel settings">
-      <label class="text">Your own sentence
-        <textarea id="text" rows="2" maxlength="2000" spellcheck="false" .value=${live(this.text)} @input=${(
-          event: Event,
-        ) => {
-          this.text = (event.target as HTMLTextAreaElement).value;
-        }}></textarea>
-      </label>
+      ${textField(this.text, `${this.#tokens.length} tokens`, (text) => {
+        this.text = text;
+      })}
       <div class="row">
         <span class="row" role="radiogroup" aria-label="Components of a head, head_dim">
           <span class="name">head_dim</span>
@@ -388,6 +384,7 @@ export class RopewalkRotary extends instrument(fields) {
   static override styles = [
     theme,
     panels,
+    textFieldStyle,
     css`
       .sentence {
         max-height: 110px;
@@ -549,12 +546,10 @@ export class RopewalkRotary extends instrument(fields) {
         gap: 10px;
       }
 
-      .settings .text {
-        display: block;
+      .settings .text-field {
         margin-bottom: 14px;
       }
 
-      textarea,
       input[type="number"] {
         padding: 6px 10px;
         border: 1px solid var(--line);
@@ -562,14 +557,6 @@ export class RopewalkRotary extends instrument(fields) {
         background: var(--paper);
         color: var(--ink);
         font: 15px / 1.4 var(--label);
-      }
-
-      textarea {
-        display: block;
-        width: 100%;
-        margin-top: 6px;
-        font: 19px / 1.4 var(--prose);
-        resize: vertical;
       }
 
       input[type="number"] {

@@ -3,7 +3,7 @@ import type { Ropewalk } from "ropewalk";
 import { choices } from "./choices.js";
 import { type Curve, RopewalkCurves } from "./curves.js";
 import { RopewalkDials } from "./dials.js";
-import { flag, oneOf, real, whole, words } from "./fields.js";
+import { flag, oneOf, real, whole } from "./fields.js";
 import { figure } from "./figure.js";
 import { instrument } from "./instrument.js";
 import { panels, readout } from "./panels.js";
@@ -20,7 +20,7 @@ import {
   type SinusoidalResults,
 } from "./sinusoidal_pipeline.js";
 import { stepper, stepperStyle } from "./stepper.js";
-import { lectureSentence, longestText, textField, textFieldStyle } from "./text_field.js";
+import { textField, textFieldStyle, textState } from "./text_field.js";
 import { theme } from "./theme.js";
 import { tokenize } from "./tokens.js";
 
@@ -37,7 +37,7 @@ const right = 114;
 const furthest = Math.sqrt(12);
 
 const fields = {
-  text: words(lectureSentence, longestText),
+  text: textState,
   seed: whole(7, 0, 2 ** 32 - 1),
   position: whole(12, 0, last),
   /** Positions seen at once. */

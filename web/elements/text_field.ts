@@ -1,12 +1,16 @@
 import { css, html } from "lit";
 import { live } from "lit/directives/live.js";
+import { words } from "./fields.js";
 
 /** What the lecture looks at, and every instrument until it is given another text. */
 export const lectureSentence =
   "Einstein developed the theory of relativity. This breakthrough reshaped physics.";
 
 /** Most UTF-16 units of a text that an address has room for. */
-export const longestText = 2000;
+const longestText = 2000;
+
+/** A text as state. */
+export const textState = words(lectureSentence, longestText);
 
 /** A text of one's own; `note` says what was made of it. */
 export function textField(text: string, note: string, change: (text: string) => void) {
