@@ -9,6 +9,7 @@ import { IntegerPipeline, stops } from "../../web/elements/integer_pipeline.js";
 import { LatentPipeline } from "../../web/elements/latent_pipeline.js";
 import { LongerPipeline, type Scaling } from "../../web/elements/longer_pipeline.js";
 import { OrderPipeline, type OrderSettings, swapped } from "../../web/elements/order_pipeline.js";
+import { Pipeline } from "../../web/elements/pipeline.js";
 import { queryOf, turned } from "../../web/elements/rotary_pipeline.js";
 import { SinusoidalPipeline } from "../../web/elements/sinusoidal_pipeline.js";
 import { lecture } from "../elements/lecture.js";
@@ -25,8 +26,8 @@ const { tokens } = lecture;
 /** By the id of what is set large: the numbers in it, in their order. */
 type Numbers = Record<string, readonly number[]>;
 
-/** A slider by its id and where it is moved to, or the words on what is pressed. */
-type Move = readonly [slider: string, value: number] | string;
+/** A field by its id and what is put into it, or the words on what is pressed. */
+type Move = readonly [field: string, value: number | string] | string;
 
 interface Chapter {
   id: string;
@@ -52,6 +53,7 @@ const binary = new BinaryPipeline(engine);
 const sinusoidal = new SinusoidalPipeline(engine);
 const latent = new LatentPipeline(engine);
 const absorption = new AbsorptionPipeline(engine);
+const pipeline = new Pipeline(engine);
 const bands = new BandsPipeline(engine);
 const longer = new LongerPipeline(engine);
 
@@ -120,6 +122,16 @@ const chapters: readonly Chapter[] = [
       };
     },
   ),
+  chapter("block", { ...lecture, positionOffset: 12 }, { positionOffset: 4000 }, (state) => {
+    const [query, key] = [8, 3];
+    const { change, length, score, weights } = pipeline.run(state, { head: 0, query, key, farLength: 512 });
+    return {
+      change: [change],
+      length: [length.before, length.after],
+      score: [score],
+      weight: [weights[query * tokens.length + key] as number],
+    };
+  }, [["offset", 4000]]),
   chapter(
     "bands",
     {
@@ -217,30 +229,30 @@ function listen() {
 }
 
 /**
- * The texts of what has such ids in a chapter, and what is not right with its pictures; and, as instruments begin when
- * they come into view, the next that has not begun is brought there.
+ * A move is made in a chapter, if one is given; then the texts of what such selectors find there, and what is not right.
+ * Instruments begin when they come into view: the next that has not begun is brought there.
  */
-function look(chapter: string, ids: string[], moves: readonly Move[]) {
+function look(chapter: string, selectors: readonly string[], move?: Move) {
   const within = (root: ParentNode): Element[] =>
     [...root.querySelectorAll("*")].flatMap((one) => [
       one,
       ...(one.shadowRoot ? within(one.shadowRoot) : []),
     ]);
   const elements = within(document.getElementById(chapter) as HTMLElement);
-  const withId = (id: string) => elements.find((one) => one.id === id);
-  for (const move of moves) {
-    if (typeof move === "string") {
-      const all = elements.filter((one) => one.matches("button, label")) as HTMLElement[];
-      all.find(({ textContent }) => textContent?.trim() === move)?.click();
-    } else {
-      const slider = withId(move[0]) as HTMLInputElement;
-      slider.value = String(move[1]);
-      slider.dispatchEvent(new Event("input", { bubbles: true, composed: true }));
-    }
+  const find = (selector: string) => elements.find((one) => one.matches(selector));
+  if (typeof move === "string") {
+    const all = elements.filter((one) => one.matches("button, label")) as HTMLElement[];
+    all.find(({ textContent }) => textContent?.trim() === move)?.click();
+  } else if (move !== undefined) {
+    const field = find(`#${move[0]}`) as HTMLInputElement;
+    field.value = String(move[1]);
+    field.dispatchEvent(new Event("input", { bubbles: true, composed: true }));
   }
-  const waits = (one: Element) =>
-    one.matches(":not(:defined)") || one.shadowRoot?.querySelector(":scope > .empty[role=status]") != null;
-  const waiting = elements.filter(waits);
+  const waiting = elements.filter(
+    (one) =>
+      one.matches(":not(:defined)") ||
+      [...(one.shadowRoot?.children ?? [])].some((child) => child.matches(".empty[role=status]")),
+  );
   waiting[0]?.scrollIntoView();
   const isBlank = (canvas: HTMLCanvasElement) => {
     const blank = document.createElement("canvas");
@@ -248,13 +260,13 @@ function look(chapter: string, ids: string[], moves: readonly Move[]) {
     return canvas.checkVisibility() && canvas.toDataURL() === blank.toDataURL();
   };
   return {
-    texts: Object.fromEntries(ids.map((id) => [id, withId(id)?.textContent ?? null])),
+    texts: selectors.map((selector) => find(selector)?.textContent ?? null),
     waiting: waiting.map(({ localName }) => localName),
     blank: elements
       .filter((one) => one instanceof HTMLCanvasElement && isBlank(one))
       .map((one) => one.className),
+    sideways: document.documentElement.scrollWidth > innerWidth,
     heard: Reflect.get(globalThis, "heard") as string[],
-    sideways: document.documentElement.scrollWidth - innerWidth > 0,
   };
 }
 
@@ -283,20 +295,28 @@ describe.each([
     await server?.close();
   });
 
+  async function make(chapter: string, moves: readonly Move[]) {
+    for (const move of moves) await browser.evaluate(look, chapter, [], move);
+  }
+
   test.each(chapters)("$id", async ({ id, moves, before, after }) => {
     /** What is not as it is to be; of numbers, all of them as the engine gives them here. */
     const wrong = async (wanted: Numbers) => {
-      const { texts, ...others } = await browser.evaluate(look, id, Object.keys(wanted), []);
-      const differ = Object.entries(wanted).map(([id, numbers]) => [
+      const { texts, ...others } = await browser.evaluate(
+        look,
         id,
-        differing(texts[id] ?? null, numbers),
+        Object.keys(wanted).map((id) => `#${id}`),
+      );
+      const differ = Object.entries(wanted).map(([id, numbers], i) => [
+        id,
+        differing(texts[i] ?? null, numbers),
       ]);
       return { ...others, differ: differ.filter(([, how]) => how !== "") };
     };
-    const nothing = { waiting: [], blank: [], heard: [], sideways: false, differ: [] };
+    const nothing = { waiting: [], blank: [], sideways: false, heard: [], differ: [] };
     await browser.evaluate(follow, id);
     await expect.poll(() => wrong(before), { timeout: 30_000, interval: 200 }).toEqual(nothing);
-    await browser.evaluate(look, id, [], moves);
+    await make(id, moves);
     await expect.poll(() => wrong(after), { timeout: 10_000 }).toEqual(nothing);
     expect(browser.errors()).toEqual([]);
     if (process.env.SHOTS) {
@@ -311,5 +331,16 @@ describe.each([
         writeFileSync(`${process.env.SHOTS}/${name}-${id}-${y / 850}.png`, await browser.screenshot());
       }
     }
+  });
+
+  test("notes", async () => {
+    const note = "Neighbours jump.";
+    await browser.evaluate(follow, "binary");
+    await make("binary", [["text", note], "Keep"]);
+    await browser.evaluate(follow, "notes");
+    const noted = async () => (await browser.evaluate(look, "notes", [".text"])).texts;
+    await expect.poll(noted, { timeout: 10_000 }).toContain(note);
+    expect((await browser.evaluate(look, "notes", [])).heard).toEqual([]);
+    expect(browser.errors()).toEqual([]);
   });
 });
