@@ -65,6 +65,112 @@ test.each(encodings)("%s: the same as the engine's functions by hand", (encoding
   expect(got.score).toBeCloseTo(raw / Math.sqrt(32), encoding === "integer" ? 1 : 4);
 });
 
+test.each(encodings)("%s: the flow is the same functions by hand, here and at position 0", (encoding) => {
+  const positionOffset = 11;
+  const { tensors, entry } = pipeline.flow({ ...settings, encoding, positionOffset }, 1);
+  const embedding = engine.seededEmbedding({ tokenIds: Int32Array.from(tokens, tokenId), dim, seed: 7 });
+  const project = (from: Float32Array, stream: number) => {
+    const weight = engine.seededProjection({ seed: 7, stream, outDim: dim, inDim: dim });
+    return engine.linear({ x: from, weight, rows: n, inDim: dim, outDim: dim });
+  };
+  const at = (offset: number) => {
+    const places = { seqLen: n, positionOffset: offset, dim };
+    const added = {
+      none: undefined,
+      rotary: undefined,
+      integer: () => engine.integerEncoding(places),
+      binary: () => engine.binaryEncoding(places),
+      sinusoidal: () => engine.sinusoidalEncoding(places),
+    }[encoding]?.();
+    const input =
+      added === undefined ? embedding : engine.addEncoding({ x: embedding, encoding: added, dim });
+    const [query, key, value] = [project(input, 0), project(input, 1), project(input, 2)];
+    const cache = engine.buildRopeCache({ ...places, invFreq: engine.ropeInvFreq({ rotaryDim: 32 }) });
+    const turn = (x: Float32Array) =>
+      encoding === "rotary"
+        ? engine.applyRope({ x, ...cache, seqLen: n, nHeads: 4, headDim: 32, layout: "interleaved" })
+        : x;
+    const placed = { "placed-query": turn(query), "placed-key": turn(key) };
+    const attended = engine.attention({
+      ...{ query: placed["placed-query"], key: placed["placed-key"], value },
+      ...{ qLen: n, nHeads: 4, headDim: 32, causal: true },
+      ...{ scores: true, scoreStage: "raw", weights: true },
+    });
+    return { embedding, ...(added && { position: added }), input, query, key, value, ...placed, ...attended };
+  };
+  const [still, here] = [at(0), at(positionOffset)] as [
+    Record<string, Float32Array>,
+    Record<string, Float32Array>,
+  ];
+  const seen = (name: string, all: Float32Array, columns: number) => {
+    if (["embedding", "position", "input"].includes(name)) return all;
+    if (columns === n) return all.slice(n * n, 2 * n * n);
+    return Float32Array.from(
+      { length: n * 32 },
+      (_, i) => all[Math.floor(i / 32) * dim + 32 + (i % 32)] as number,
+    );
+  };
+  for (const [name, tensor] of Object.entries(tensors)) {
+    if (name === "position" && encoding === "rotary") continue;
+    const [a, b] = [still[name] as Float32Array, here[name] as Float32Array];
+    expect(tensor.still, name).toEqual(seen(name, a, tensor.columns));
+    expect(tensor.here, name).toEqual(seen(name, b, tensor.columns));
+    let change = 0;
+    a.forEach((value, i) => {
+      change = Math.max(change, Math.abs(value - (b[i] as number)));
+    });
+    expect(tensor.change, name).toBe(Math.fround(change));
+    expect(
+      tensor.shape.reduce((product, size) => product * size),
+      name,
+    ).toBe(a.length);
+  }
+  expect(entry).toBe(encoding === "none" ? "none" : encoding === "rotary" ? "attention" : "data");
+  expect("placed-query" in tensors).toBe(encoding === "rotary");
+  expect("position" in tensors).toBe(encoding !== "none");
+});
+
+test("rotary turns queries and keys and nothing else; what is added reaches everything", () => {
+  const changes = (encoding: Settings["encoding"]) => {
+    const { tensors } = pipeline.flow({ ...settings, encoding, positionOffset: 1000 }, 0);
+    return Object.fromEntries(Object.entries(tensors).map(([name, { change }]) => [name, change]));
+  };
+  const rotary = changes("rotary");
+  for (const name of ["embedding", "input", "query", "key", "value"]) expect(rotary[name], name).toBe(0);
+  for (const name of ["position", "placed-query", "placed-key"])
+    expect(rotary[name], name).toBeGreaterThan(1);
+  for (const name of ["scores", "weights", "out"]) expect(rotary[name], name).toBeLessThan(1e-5);
+  const { embedding, ...added } = changes("sinusoidal");
+  expect(embedding).toBe(0);
+  for (const [name, change] of Object.entries(added)) expect(change, name).toBeGreaterThan(0.1);
+});
+
+test("the angles that enter are those of the rope, and the turned query's are its pairs'", () => {
+  const { tensors } = pipeline.flow({ ...settings, positionOffset: 40 }, 2);
+  const invFreq = engine.ropeInvFreq({ rotaryDim: 32 });
+  const angles = tensors.position?.angles;
+  expect(angles?.here).toEqual(engine.ropeAngles({ firstPosition: 40, count: n, invFreq }));
+  expect(angles?.still).toEqual(engine.ropeAngles({ firstPosition: 0, count: n, invFreq }));
+  const query = tensors["placed-query"];
+  const polar = engine.pairPolar({ x: query?.here as Float32Array, layout: "interleaved" });
+  expect(query?.angles?.here).toEqual(polar.angle);
+});
+
+test("pasted vectors have their position within attention, and keys for values", () => {
+  const values = (stream: number) => engine.seededProjection({ seed: 3, stream, outDim: n, inDim: dim });
+  const vectors = (stream: number) => ({ rows: n, columns: dim, values: values(stream) });
+  const pasted = { query: vectors(1), key: vectors(2) };
+  const { entry, tensors } = pipeline.flow(
+    { ...settings, encoding: "sinusoidal", positionOffset: 9, pasted },
+    0,
+  );
+  expect(entry).toBe("attention");
+  expect(tensors.embedding ?? tensors.input).toBeUndefined();
+  expect(tensors.value?.here).toEqual(tensors.key?.here);
+  expect(tensors.value?.change).toBe(0);
+  expect(tensors["placed-key"]?.change).toBeGreaterThan(0.1);
+});
+
 describe("moving the whole sentence", () => {
   const changeAt = (encoding: Settings["encoding"], positionOffset: number) =>
     pipeline.run({ ...settings, encoding, positionOffset }, focus).change;

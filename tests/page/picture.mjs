@@ -13,10 +13,9 @@ await inTurn(BUILD_LOCK, async () => {
 
 const { launch, serve } = await import("./browser.mjs");
 const [browser, server] = await Promise.all([launch(), serve()]);
-const page = await browser.newPage({ viewport: { width: 1600, height: 1880 }, colorScheme: "light" });
-await page.goto(server.url);
-await page.locator("#offset").fill("47");
-await page.locator("#offset").blur();
+const page = await browser.newPage({ viewport: { width: 1600, height: 1500 }, colorScheme: "light" });
+await page.goto(`${server.url}#rotary?v=1&position=47`);
+await page.locator("ropewalk-turns").first().waitFor();
 await page.evaluate(() => document.fonts.ready);
 await page.screenshot({ path: `${PROJECT}/web/page/picture.png` });
 await browser.close();

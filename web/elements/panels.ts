@@ -46,6 +46,11 @@ export const panels = css`
     font: 19px / 1.5 var(--prose);
   }
 
+  /* While the engine starts, what is below stays out of sight. */
+  .empty[role="status"] {
+    min-height: 100vh;
+  }
+
   .radios {
     display: inline-flex;
     flex-wrap: wrap;

@@ -48,19 +48,70 @@ export interface Results {
   rope: RopePicture;
 }
 
-/** Queries and keys before any position, and what made them. */
+/** The tensors of the flow, in the order in which they are computed. */
+export const stages = [
+  "embedding",
+  "position",
+  "input",
+  "query",
+  "key",
+  "value",
+  "placed-query",
+  "placed-key",
+  "scores",
+  "weights",
+  "out",
+] as const;
+export type Stage = (typeof stages)[number];
+
+/** One tensor of the flow; of those with heads the chosen head's part. */
+export interface FlowTensor {
+  /** Of the whole tensor, all heads. */
+  shape: readonly number[];
+  columns: number;
+  /** [tokens, columns], where the sentence stands, and with its first token at position 0. */
+  here: Float32Array;
+  still: Float32Array;
+  /** Angles of the pairs, of what is turned: [tokens, columns / 2]. */
+  angles?: { here: Float32Array; still: Float32Array };
+  /** Largest difference between the two, in all heads. */
+  change: number;
+}
+
+/** The sentence as it is computed: what is not there is not computed under this encoding. */
+export interface Flow {
+  /** Where position enters: before everything, inside attention, or nowhere. */
+  entry: "data" | "attention" | "none";
+  tensors: Partial<Record<Stage, FlowTensor>>;
+}
+
+/** Queries, keys and values before any position, and what made them. */
 interface Content {
   x: F32Buffer;
   query: F32Buffer;
   key: F32Buffer;
+  value: F32Buffer;
   queryWeight: F32Buffer;
   keyWeight: F32Buffer;
+  valueWeight: F32Buffer;
   version: string | undefined;
 }
 
-/** Streams of the seed: the projections to queries and to keys. */
+/** The sentence at one place: what position has changed, and what comes of it. */
+interface Attended {
+  input: F32Buffer;
+  query: F32Buffer;
+  key: F32Buffer;
+  value: F32Buffer;
+  scores: F32Buffer;
+  weights: F32Buffer;
+  out: F32Buffer;
+}
+
+/** Streams of the seed: the projections to queries, to keys and to values. */
 const queryStream = 0;
 const keyStream = 1;
+const valueStream = 2;
 
 /** Columns of the near strip for each token: an odd number, so that the middle one is the token's own position. */
 const samplesPerToken = (n: number) => (n <= 73 ? 7 : n <= 170 ? 3 : 1);
@@ -85,16 +136,8 @@ export class Pipeline {
   }
 
   run(settings: Settings, focus: Focus): Results {
-    const { tokens, nHeads, headDim } = settings;
-    const n = tokens.length;
-    const dim = nHeads * headDim;
-    const content = this.#content(settings, n, dim);
-
-    // The sentence at position 0, against which the moved one is held.
-    const still = { ...settings, positionOffset: 0 };
-    const atZero = this.#attention("still", content, still, n, dim);
-    const here = settings.positionOffset === 0 ? atZero : this.#attention("moved", content, settings, n, dim);
-
+    const { nHeads, headDim } = settings;
+    const { n, dim, content, still, here } = this.#both(settings);
     const at = focus.query * nHeads + focus.head;
     const before = vector(content.query, at, headDim);
     const after = vector(here.query, at, headDim);
@@ -104,13 +147,112 @@ export class Pipeline {
     const pairScores = this.#engine.pairScores({ query: after, key, layout });
     return {
       weights: here.weights.view.slice(focus.head * n * n, (focus.head + 1) * n * n),
-      change: this.#engine.maxAbsDifference({ a: atZero.weights, b: here.weights }),
+      change: this.#engine.maxAbsDifference({ a: still.weights, b: here.weights }),
       length: { before: norm(before), after: norm(after) },
       before: this.#engine.pairPolar({ x: before, layout }),
       after: this.#engine.pairPolar({ x: after, layout }),
       pairScores,
       score: this.#sum(pairScores),
       rope: this.#rope(settings, n, dim, focus.farLength),
+    };
+  }
+
+  /** Every tensor on the way from embedding to output. What `run` has computed is not computed again. */
+  flow(settings: Settings, head: number): Flow {
+    const { encoding, nHeads, headDim, layout, pasted } = settings;
+    const { n, dim, content, still, here } = this.#both(settings);
+    const entry = encoding === "none" ? "none" : encoding === "rotary" || pasted ? "attention" : "data";
+    const difference = (a: F32Buffer, b: F32Buffer) =>
+      a === b ? 0 : this.#engine.maxAbsDifference({ a, b });
+    const whole = (a: F32Buffer, b: F32Buffer): FlowTensor => ({
+      shape: [n, dim],
+      columns: dim,
+      still: a.view.slice(),
+      here: b.view.slice(),
+      change: difference(a, b),
+    });
+    const heads = (a: F32Buffer, b: F32Buffer): FlowTensor => ({
+      shape: [nHeads, n, headDim],
+      columns: headDim,
+      still: ofHead(a, head, nHeads, headDim),
+      here: ofHead(b, head, nHeads, headDim),
+      change: difference(a, b),
+    });
+    const turned = (a: F32Buffer, b: F32Buffer): FlowTensor => {
+      const tensor = heads(a, b);
+      if (encoding !== "rotary") return tensor;
+      const angles = (x: Float32Array) => this.#engine.pairPolar({ x, layout }).angle;
+      return { ...tensor, angles: { still: angles(tensor.still), here: angles(tensor.here) } };
+    };
+    const square = (a: F32Buffer, b: F32Buffer): FlowTensor => ({
+      shape: [nHeads, n, n],
+      columns: n,
+      still: a.view.slice(head * n * n, (head + 1) * n * n),
+      here: b.view.slice(head * n * n, (head + 1) * n * n),
+      change: difference(a, b),
+    });
+    // What is projected, before anything happens to it inside attention.
+    const [projectedStill, projected] = entry === "attention" ? [content, content] : [still, here];
+    return {
+      entry,
+      tensors: {
+        ...(pasted === undefined && {
+          embedding: whole(content.x, content.x),
+          input: whole(still.input, here.input),
+        }),
+        ...(entry !== "none" && { position: this.#entering(settings, n, dim) }),
+        query: heads(projectedStill.query, projected.query),
+        key: heads(projectedStill.key, projected.key),
+        value: heads(still.value, here.value),
+        ...(entry === "attention" && {
+          "placed-query": turned(still.query, here.query),
+          "placed-key": turned(still.key, here.key),
+        }),
+        scores: square(still.scores, here.scores),
+        weights: square(still.weights, here.weights),
+        out: heads(still.out, here.out),
+      },
+    };
+  }
+
+  /** The sentence where it stands, and at position 0, against which it is held. */
+  #both(settings: Settings) {
+    const n = settings.tokens.length;
+    const dim = settings.nHeads * settings.headDim;
+    const content = this.#content(settings, n, dim);
+    const still = this.#attention("still", content, { ...settings, positionOffset: 0 }, n, dim);
+    const here = settings.positionOffset === 0 ? still : this.#attention("moved", content, settings, n, dim);
+    return { n, dim, content, still, here };
+  }
+
+  /** What enters: the encoding that is added, or the angles that are turned by. */
+  #entering(settings: Settings, n: number, dim: number): FlowTensor {
+    const { encoding, headDim, base, positionOffset } = settings;
+    const rotaryDim = encoding === "rotary" ? headDim : dim;
+    const pairs = rotaryDim / 2;
+    const invFreq = this.#engine.ropeInvFreq({ rotaryDim, ropeTheta: base });
+    const anglesFrom = (firstPosition: number) =>
+      this.#engine.ropeAngles({ firstPosition, count: n, invFreq });
+    const angles = () => ({ still: anglesFrom(0), here: anglesFrom(positionOffset) });
+    const change = (a: Float32Array, b: Float32Array) => this.#engine.maxAbsDifference({ a, b });
+    if (encoding !== "rotary") {
+      const still = this.#encoding(settings, n, dim, 0);
+      const here = this.#encoding(settings, n, dim, positionOffset);
+      const tensor = { shape: [n, dim], columns: dim, still, here, change: change(still, here) };
+      return encoding === "sinusoidal" ? { ...tensor, angles: angles() } : tensor;
+    }
+    const cache = (offset: number) =>
+      this.#engine.buildRopeCache({ seqLen: n, positionOffset: offset, invFreq });
+    const [a, b] = [cache(0), cache(positionOffset)];
+    // A whole hand for each angle: its length says nothing.
+    const hands = new Float32Array(n * pairs * 2).fill(1);
+    return {
+      shape: [n, pairs],
+      columns: rotaryDim,
+      still: hands,
+      here: hands,
+      angles: angles(),
+      change: Math.max(change(a.cos, b.cos), change(a.sin, b.sin)),
     };
   }
 
@@ -127,13 +269,19 @@ export class Pipeline {
     const x = this.#buffer("x", n * dim);
     const query = this.#buffer("query", n * dim);
     const key = this.#buffer("key", n * dim);
+    const value = this.#buffer("value", n * dim);
     const queryWeight = this.#buffer("query weight", dim * dim);
     const keyWeight = this.#buffer("key weight", dim * dim);
-    const content = () => ({ x, query, key, queryWeight, keyWeight, version: this.#done.get("content") });
+    const valueWeight = this.#buffer("value weight", dim * dim);
+    const vectors = { x, query, key, value };
+    const projections = { queryWeight, keyWeight, valueWeight };
+    const content = () => ({ ...vectors, ...projections, version: this.#done.get("content") });
     if (pasted !== undefined) {
       this.#once("content", ["pasted", this.#identity(pasted)], () => {
         query.view.set(pasted.query.values);
         key.view.set(pasted.key.values);
+        // Nobody pasted values: the keys stand in for them.
+        value.view.set(pasted.key.values);
       });
       return content();
     }
@@ -141,12 +289,14 @@ export class Pipeline {
       const shape = { seed, outDim: dim, inDim: dim };
       this.#engine.seededProjection({ ...shape, stream: queryStream, out: queryWeight });
       this.#engine.seededProjection({ ...shape, stream: keyStream, out: keyWeight });
+      this.#engine.seededProjection({ ...shape, stream: valueStream, out: valueWeight });
     });
     this.#once("content", [this.#identity(tokens), seed, dim], () => {
       const tokenIds = Int32Array.from(tokens, tokenId);
       this.#engine.seededEmbedding({ tokenIds, dim, seed, out: x });
       this.#project(x, queryWeight, query, n, dim);
       this.#project(x, keyWeight, key, n, dim);
+      this.#project(x, valueWeight, value, n, dim);
     });
     return content();
   }
@@ -155,59 +305,63 @@ export class Pipeline {
     this.#engine.linear({ x, weight, rows, inDim: dim, outDim: dim, out });
   }
 
-  /** Queries and keys with their position, and the weights that they give. `name` keeps two states apart. */
-  #attention(name: string, content: Content, settings: Settings, n: number, dim: number) {
+  /** The sentence with its positions, and what attention makes of it. `name` keeps two states apart. */
+  #attention(name: string, content: Content, settings: Settings, n: number, dim: number): Attended {
     const { nHeads, headDim, causal } = settings;
-    const query = this.#buffer(`${name} query`, n * dim);
-    const key = this.#buffer(`${name} key`, n * dim);
-    const out = this.#buffer(`${name} out`, n * dim);
-    const weights = this.#buffer(`${name} weights`, nHeads * n * n);
+    const attended = {
+      input: this.#buffer(`${name} input`, n * dim),
+      query: this.#buffer(`${name} query`, n * dim),
+      key: this.#buffer(`${name} key`, n * dim),
+      value: this.#buffer(`${name} value`, n * dim),
+      scores: this.#buffer(`${name} scores`, nHeads * n * n),
+      weights: this.#buffer(`${name} weights`, nHeads * n * n),
+      out: this.#buffer(`${name} out`, n * dim),
+    };
     const { tokens: _, pasted: __, seed: ___, ...rest } = settings;
     this.#once(`${name} attention`, [rest, n, content.version], () => {
-      this.#position(content, settings, query, key, n, dim);
-      // Values have no bearing on the weights, which are all that is shown: the keys stand in for them.
-      this.#engine.attention({ query, key, value: key, qLen: n, nHeads, headDim, causal, out, weights });
+      this.#position(content, settings, attended, n, dim);
+      const shape = { qLen: n, nHeads, headDim, causal } as const;
+      this.#engine.attention({ ...attended, ...shape, scoreStage: "raw" });
     });
-    return { query, key, weights };
+    return attended;
   }
 
   /** Where the encodings differ: added to the embedding, added to pasted vectors, or turning query and key. */
-  #position(
-    content: Content,
-    settings: Settings,
-    query: F32Buffer,
-    key: F32Buffer,
-    n: number,
-    dim: number,
-  ): void {
+  #position(content: Content, settings: Settings, to: Attended, n: number, dim: number): void {
     const { encoding, nHeads, headDim, layout, base, positionOffset, pasted } = settings;
-    const positions = { seqLen: n, positionOffset };
+    const { input: x, query, key, value } = to;
+    x.view.set(content.x.view);
     query.view.set(content.query.view);
     key.view.set(content.key.view);
+    value.view.set(content.value.view);
     if (encoding === "none") return;
     if (encoding === "rotary") {
       const invFreq = this.#engine.ropeInvFreq({ rotaryDim: headDim, ropeTheta: base });
-      const cache = this.#engine.buildRopeCache({ ...positions, invFreq });
-      for (const x of [query, key]) {
-        this.#engine.applyRope({ x, ...cache, seqLen: n, nHeads, headDim, layout });
+      const cache = this.#engine.buildRopeCache({ seqLen: n, positionOffset, invFreq });
+      for (const turned of [query, key]) {
+        this.#engine.applyRope({ x: turned, ...cache, seqLen: n, nHeads, headDim, layout });
       }
       return;
     }
-    const added = this.#buffer("encoding", n * dim);
-    if (encoding === "integer") this.#engine.integerEncoding({ ...positions, dim, out: added });
-    else if (encoding === "binary") this.#engine.binaryEncoding({ ...positions, dim, out: added });
-    else this.#engine.sinusoidalEncoding({ ...positions, dim, base, out: added });
+    const added = this.#encoding(settings, n, dim, positionOffset);
     if (pasted !== undefined) {
       // There is no embedding to add to, and no projection after it.
       this.#engine.addEncoding({ encoding: added, x: query, dim });
       this.#engine.addEncoding({ encoding: added, x: key, dim });
       return;
     }
-    const x = this.#buffer("encoded x", n * dim);
-    x.view.set(content.x.view);
     this.#engine.addEncoding({ encoding: added, x, dim });
     this.#project(x, content.queryWeight, query, n, dim);
     this.#project(x, content.keyWeight, key, n, dim);
+    this.#project(x, content.valueWeight, value, n, dim);
+  }
+
+  /** What is added to tokens that stand from `positionOffset` on. */
+  #encoding({ encoding, base }: Settings, seqLen: number, dim: number, positionOffset: number): Float32Array {
+    const positions = { seqLen, positionOffset, dim };
+    if (encoding === "integer") return this.#engine.integerEncoding(positions);
+    if (encoding === "binary") return this.#engine.binaryEncoding(positions);
+    return this.#engine.sinusoidalEncoding({ ...positions, base });
   }
 
   /** The encoding itself as a picture: over the sentence, and from further off. */
@@ -320,4 +474,16 @@ export class Pipeline {
 /** Row `index` of a buffer of vectors, as a copy: views do not outlive the next call. */
 function vector(buffer: F32Buffer, index: number, headDim: number): Float32Array {
   return buffer.view.slice(index * headDim, (index + 1) * headDim);
+}
+
+/** One head of [rows, nHeads, headDim], as a copy. */
+function ofHead(buffer: F32Buffer, head: number, nHeads: number, headDim: number): Float32Array {
+  const all = buffer.view;
+  const rows = all.length / (nHeads * headDim);
+  const taken = new Float32Array(rows * headDim);
+  for (let row = 0; row < rows; ++row) {
+    const from = (row * nHeads + head) * headDim;
+    taken.set(all.subarray(from, from + headDim), row * headDim);
+  }
+  return taken;
 }

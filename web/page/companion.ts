@@ -24,6 +24,8 @@ export class ChapterEvent extends Event {
 export class Companion {
   readonly #chapters: readonly HTMLElement[];
   readonly #lane: HTMLElement;
+  /** The carried state, as the last chapter that has it left it. */
+  readonly #along: Record<string, string> = {};
   #current: HTMLElement;
   #writing: ReturnType<typeof setTimeout> | undefined;
 
@@ -66,9 +68,9 @@ export class Companion {
   async #show(place: Place, moves: boolean): Promise<void> {
     clearTimeout(this.#writing);
     const before = this.#current;
-    const along = Object.fromEntries(
-      Object.entries(this.place.state ?? {}).filter(([name]) => carried.includes(name)),
-    );
+    for (const instrument of this.#instruments())
+      for (const [name, field] of Object.entries((instrument.constructor as typeof Instrument).fields))
+        if (carried.includes(name)) this.#along[name] = field.write(Reflect.get(instrument, name));
     const chapter =
       this.#chapters.find(({ id }) => id === place.chapter) ?? (this.#chapters[0] as HTMLElement);
     this.#current = chapter;
@@ -82,7 +84,7 @@ export class Companion {
     await begin(chapter);
     if (this.#current !== chapter) return;
     for (const instrument of this.#instruments())
-      instrument.state = { ...(chapter === before ? {} : along), ...(place.state ?? instrument.state) };
+      instrument.state = place.state ?? { ...instrument.state, ...this.#along };
   }
 
   /** The knot of the chapter that is shown; on a phone, where the lane is one line, it comes into view. */

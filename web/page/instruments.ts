@@ -6,6 +6,7 @@ export const instruments: Record<string, () => Promise<Part>> = {
   "ropewalk-absorption": async () => (await import("../elements/absorption.js")).RopewalkAbsorption,
   "ropewalk-bands": async () => (await import("../elements/bands.js")).RopewalkBands,
   "ropewalk-binary": async () => (await import("../elements/binary.js")).RopewalkBinary,
+  "ropewalk-block": async () => (await import("../elements/block.js")).RopewalkBlock,
   "ropewalk-cached": async () => (await import("../elements/cached.js")).RopewalkCached,
   "ropewalk-cost": async () => (await import("../elements/cost.js")).RopewalkCost,
   "ropewalk-doubt": async () => (await import("../elements/doubt.js")).RopewalkDoubt,
