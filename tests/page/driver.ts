@@ -5,8 +5,6 @@ export interface Driver {
   go(url: string): Promise<void>;
   /** What a function returns in the page. It goes there as its text, and what it takes and returns as JSON. */
   evaluate<A extends unknown[], R>(run: (...args: A) => R, ...args: A): Promise<R>;
-  /** A PNG of what is seen. */
-  screenshot(): Promise<Buffer>;
   /** What the browser itself says has gone wrong in the page, where it says that at all. */
   errors(): string[];
   close(): Promise<void>;

@@ -22,7 +22,7 @@ export async function launchFirefox(): Promise<Driver> {
   const firefox = spawn(
     process.env.FIREFOX ?? "firefox-esr",
     ["--headless", "--no-remote", "--profile", profile, "--remote-debugging-port", "0"],
-    { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, MOZ_HEADLESS_WIDTH: "1440" } },
+    { stdio: ["ignore", "ignore", "pipe"] },
   );
   const ended = once(firefox, "exit");
   let address: string | undefined;
@@ -80,10 +80,6 @@ export async function launchFirefox(): Promise<Driver> {
       });
       if (returned.result === undefined) throw new Error(returned.exceptionDetails?.text);
       return JSON.parse(returned.result.value);
-    },
-    async screenshot() {
-      const { data } = await send<{ data: string }>("browsingContext.captureScreenshot", { context });
-      return Buffer.from(data, "base64");
     },
     errors: () => errors.splice(0),
     async close() {

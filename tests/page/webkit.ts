@@ -61,9 +61,6 @@ export async function launchWebKit(): Promise<Driver> {
         await send<string>("POST", `${session}/execute/sync`, { script, args: [JSON.stringify(args)] }),
       );
     },
-    async screenshot() {
-      return Buffer.from(await send<string>("GET", `${session}/screenshot`), "base64");
-    },
     errors: () => [],
     async close() {
       await send("DELETE", session);
