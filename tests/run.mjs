@@ -10,7 +10,7 @@ import { CommandError, die, inTurn, run, SetupError } from "../cpp/toolchain/pro
 import { toolchain } from "../cpp/toolchain/toolchain.mjs";
 import { buildEngine, buildPage, buildWasm, installPackages } from "../web/build.mjs";
 import { fuzzBriefly } from "./fuzz/run.mjs";
-import { ensureChromium } from "./page/chromium.mjs";
+import * as browsers from "./page/browsers.mjs";
 
 const REPORTS = join(PROJECT, "build/reports");
 const CLANG_FORMAT = 19; // The version that the sources are formatted with: another one disagrees in places.
@@ -74,15 +74,15 @@ const parts = {
   },
 
   async page() {
-    let CHROMIUM;
+    let found;
     await setUp("page", async () => {
-      CHROMIUM = await ensureChromium();
+      found = await browsers.ensure(...browsers.all);
       await installPackages();
       await buildWasm();
       await buildEngine(); // What the page shows is compared with what the engine returns here.
       await buildPage();
     });
-    await vitest("page", { CHROMIUM });
+    await vitest("page", found);
   },
 };
 

@@ -2,9 +2,9 @@
 import { BUILD_LOCK, PROJECT } from "../../cpp/toolchain/places.mjs";
 import { inTurn } from "../../cpp/toolchain/process.mjs";
 import { buildPage, buildWasm, installPackages } from "../../web/build.mjs";
-import { ensureChromium } from "./chromium.mjs";
+import { ensure } from "./browsers.mjs";
 
-process.env.CHROMIUM = await ensureChromium();
+Object.assign(process.env, await ensure("CHROMIUM"));
 await inTurn(BUILD_LOCK, async () => {
   await installPackages();
   await buildWasm();

@@ -86,7 +86,8 @@ export class AbsorptionPipeline {
     const invFreq = engine.ropeInvFreq({ rotaryDim: rope });
     const tokenIds = Int32Array.from({ length: distances }, (_, i) => i);
     const embeddings = engine.seededEmbedding({ tokenIds, dim: hiddenSize, seed });
-    using cache = engine.latentCache({ capacity: distances, kvLoraRank, qkRopeHeadDim: rope });
+    // Given back by hand: not every browser has Symbol.dispose, which `using` wants.
+    const cache = engine.latentCache({ capacity: distances, kvLoraRank, qkRopeHeadDim: rope });
     const step = (from: number, to: number, form: "naive" | "absorbed") =>
       engine.mla({
         ...layer,
@@ -100,6 +101,7 @@ export class AbsorptionPipeline {
     const exact = step(last, distances, "naive");
     cache.truncate(last);
     const x = step(last, distances, "absorbed");
+    cache.delete();
     // By distance: the last key is the nearest.
     this.#decoupled = engine.relativeErrors({ x, exact, rows: nHeads, columns: distances }).reverse();
     return this.#decoupled;
