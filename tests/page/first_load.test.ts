@@ -9,8 +9,7 @@ const site = visitor();
 const budget = 250_000;
 
 test("the first chapter is there for at most 250 KB", async () => {
-  // What the service worker keeps for later is none of the first load's.
-  const page = await site.newPage({ serviceWorkers: "block" });
+  const page = await site.newPage();
   const sizes: Promise<number>[] = [];
   page.on("response", (response) => {
     sizes.push(

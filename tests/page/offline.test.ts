@@ -5,7 +5,7 @@ import { frame, visitor } from "./visitor.js";
 const site = visitor();
 
 test("works without a network after the first visit, in chapters that were never opened too", async () => {
-  const page = await site.visit("");
+  const page = await site.visit("", { serviceWorkers: "allow" });
   await page.evaluate(() => navigator.serviceWorker.ready);
   await page.context().setOffline(true);
   await page.reload();
@@ -19,7 +19,7 @@ test("works without a network after the first visit, in chapters that were never
 });
 
 test("keeps nothing of an older version", async () => {
-  const page = await site.visit("");
+  const page = await site.visit("", { serviceWorkers: "allow" });
   await page.evaluate(() => caches.open("ropewalk-older"));
   await page.evaluate(() => navigator.serviceWorker.ready);
   await expect

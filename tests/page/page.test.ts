@@ -51,6 +51,15 @@ test("the policy is in force, and a breach of it would be heard", async () => {
 });
 
 describe("the lane", () => {
+  test("is one line on a phone, with the present knot in view", async () => {
+    const page = await site.visit("#latent", { viewport: { width: 390, height: 800 } });
+    const knot = page.locator(".lane [aria-current=page]");
+    await knot.waitFor();
+    const { left, right } = await knot.evaluate((link) => link.getBoundingClientRect());
+    expect(left).toBeGreaterThan(0);
+    expect(right).toBeLessThan(390);
+  });
+
   test("leads to every chapter, one shown at a time, by keyboard alone", async () => {
     const page = await visit();
     const links = page.locator(".lane ol a");

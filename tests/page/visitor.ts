@@ -34,7 +34,8 @@ export function visitor() {
 
   /** A page that has not gone anywhere yet, and may complain. */
   async function newPage(options?: BrowserContextOptions): Promise<Page> {
-    const page = await (await browser.newContext(options)).newPage();
+    // What the service worker keeps for later is fetched anew for every test: those of it alone let it.
+    const page = await (await browser.newContext({ serviceWorkers: "block", ...options })).newPage();
     open.push(page);
     return page;
   }

@@ -94,7 +94,8 @@ export class Companion {
       if (!isCurrent) link.removeAttribute("aria-current");
       else {
         link.setAttribute("aria-current", "page");
-        this.#lane.scrollTo({ left: link.offsetLeft - (this.#lane.clientWidth - link.offsetWidth) / 2 });
+        const { offsetLeft, offsetWidth } = link.closest("li") as HTMLElement;
+        this.#lane.scrollTo({ left: offsetLeft - (this.#lane.clientWidth - offsetWidth) / 2 });
       }
     }
     this.document.title = `${chapter.querySelector("h1")?.textContent} · Ropewalk`;
