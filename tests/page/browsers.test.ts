@@ -245,13 +245,14 @@ function look(chapter: string, selectors: readonly string[], move?: Move) {
     ]);
   const elements = within(document.getElementById(chapter) as HTMLElement);
   const find = (selector: string) => elements.find((one) => one.matches(selector));
-  if (typeof move === "string") {
-    const all = elements.filter((one) => one.matches("button, label")) as HTMLElement[];
-    all.find(({ textContent }) => textContent?.trim() === move)?.click();
-  } else if (move !== undefined) {
-    const field = find(`#${move[0]}`) as HTMLInputElement;
-    field.value = String(move[1]);
-    field.dispatchEvent(new Event("input", { bubbles: true, composed: true }));
+  const moved =
+    typeof move === "string"
+      ? elements.find((one) => one.matches("button, label") && one.textContent?.trim() === move)
+      : move && find(`#${move[0]}`);
+  if (typeof move === "string") (moved as HTMLElement | undefined)?.click();
+  else if (moved !== undefined) {
+    (moved as HTMLInputElement).value = String(move?.[1]);
+    moved.dispatchEvent(new Event("input", { bubbles: true, composed: true }));
   }
   const waiting = elements.filter(
     (one) =>
@@ -265,6 +266,7 @@ function look(chapter: string, selectors: readonly string[], move?: Move) {
     return canvas.checkVisibility() && canvas.toDataURL() === blank.toDataURL();
   };
   return {
+    moved: moved !== undefined,
     texts: selectors.map((selector) => find(selector)?.textContent ?? null),
     waiting: waiting.map(({ localName }) => localName),
     blank: elements
@@ -301,13 +303,19 @@ describe.each([
   });
 
   async function make(chapter: string, moves: readonly Move[]) {
-    for (const move of moves) await browser.evaluate(look, chapter, [], move);
+    // What is moved may be drawn a moment later than the numbers are.
+    for (const move of moves)
+      await expect.poll(async () => (await browser.evaluate(look, chapter, [], move)).moved).toBe(true);
   }
 
   test.each(chapters)("$id", async ({ id, moves, before, after }) => {
     /** What is not as it is to be; of numbers, all of them as the engine gives them here. */
     const wrong = async (wanted: Numbers) => {
-      const { texts, ...others } = await browser.evaluate(
+      const {
+        texts,
+        moved: _,
+        ...others
+      } = await browser.evaluate(
         look,
         id,
         Object.keys(wanted).map((id) => `#${id}`),

@@ -28,6 +28,8 @@ export class Companion {
   readonly #along: Record<string, string> = {};
   #current: HTMLElement;
   #writing: ReturnType<typeof setTimeout> | undefined;
+  /** The address last shown or written. */
+  #address = "";
 
   constructor(readonly document: Document) {
     this.#chapters = [...document.querySelectorAll<HTMLElement>("article.chapter")];
@@ -67,6 +69,7 @@ export class Companion {
 
   async #show(place: Place, moves: boolean): Promise<void> {
     clearTimeout(this.#writing);
+    this.#address = location.hash;
     const before = this.#current;
     for (const instrument of this.#instruments())
       for (const [name, field] of Object.entries((instrument.constructor as typeof Instrument).fields))
@@ -104,8 +107,11 @@ export class Companion {
   #write(): void {
     clearTimeout(this.#writing);
     this.#writing = setTimeout(() => {
+      // A link has been followed, and the browser has not said so yet: what is written now would undo it.
+      if (location.hash !== this.#address) return;
       const hash = writePlace(this.place);
       if (hash !== location.hash) history.replaceState(null, "", hash);
+      this.#address = location.hash;
     }, settling);
   }
 }
