@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
+import { fontsPlugin } from "./web/page/fonts.mjs";
 import { chaptersPlugin } from "./web/page/markdown.mjs";
-import { mathFontPlugin } from "./web/page/math_font.mjs";
 import { offlinePlugin } from "./web/page/offline.mjs";
 
 /**
@@ -24,7 +24,7 @@ export default defineConfig({
   root: fileURLToPath(new URL("web/page", import.meta.url)),
   // Relative addresses: the built page works in any folder of any site.
   base: "./",
-  plugins: [mathFontPlugin("en"), chaptersPlugin(), offlinePlugin()],
+  plugins: [fontsPlugin("en"), chaptersPlugin(), offlinePlugin()],
   resolve: { alias },
   // A worker imports the engine, as the page does.
   worker: { format: "es" },

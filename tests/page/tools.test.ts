@@ -106,7 +106,11 @@ test("the frame, pasted into a page of another site's kind, shows the instrument
   const markup = await clipboard(page);
   expect(markup).toMatch(/^<iframe [^>]*title="Binary: digits instead"[^>]*><\/iframe>$/);
   const host = await site.newPage();
-  await host.setContent(`<!doctype html><title>A course</title>${markup}`);
+  const course = "http://course.example/";
+  await host.route(course, (route) =>
+    route.fulfill({ contentType: "text/html", body: `<!doctype html><title>A course</title>${markup}` }),
+  );
+  await host.goto(course);
   const within = host.frameLocator("iframe");
   await within.locator("#position").waitFor();
   expect(await within.locator("#position").inputValue()).toBe("511");

@@ -51,7 +51,8 @@ export function visitor() {
     async visit(file: string, options: BrowserContextOptions = {}): Promise<Page> {
       const page = await newPage({ viewport: { width: 1600, height: 1000 }, ...options });
       page.on("console", (message) => {
-        if (["error", "warning"].includes(message.type())) complaints.push(message.text());
+        const isOurs = !message.text().includes("Service Worker registration blocked by Playwright");
+        if (["error", "warning"].includes(message.type()) && isOurs) complaints.push(message.text());
       });
       page.on("pageerror", (error) => complaints.push(error.message));
       page.on("request", (request) => {
