@@ -218,7 +218,10 @@ test("a host of another origin tells its time by message, and is asked by messag
   ]);
 });
 
-/** A player that speaks as YouTube's does: deaf at first, then telling its state whenever that changes. */
+/**
+ * A player that speaks as YouTube's does: deaf at first, then telling its state a while after that changes; so whoever moves
+ * it sets its state, or a late answer would take that back.
+ */
 const player = `<!doctype html><script>
   let asked = 0, currentTime = 0, playerState = -1;
   const tell = (event, info) => parent.postMessage(JSON.stringify({ event, info, id: 1, channel: "widget" }), "*");
@@ -258,14 +261,14 @@ test("a video at YouTube is asked for by a click, and spoken to by messages", as
   await page.locator(".lane .stamp").nth(2).click();
   await soon(() => chapter(page)).toBe("bands");
   await soon(() => time(page)).toBe("25:00");
-  await page.frames()[1]?.evaluate("tell('infoDelivery', { currentTime: 1203.5 })");
+  await page.frames()[1]?.evaluate("currentTime = 1203.5; tell('infoDelivery', { currentTime })");
   await soon(() => chapter(page)).toBe("block");
   // Said by somebody else, or nonsense.
   await page.evaluate(() => window.postMessage('{"event":"infoDelivery","info":{"currentTime":900}}', "*"));
   await page
     .frames()[1]
     ?.evaluate("parent.postMessage('{broken', '*'); tell('infoDelivery', { currentTime: -1 })");
-  await page.frames()[1]?.evaluate("tell('infoDelivery', { currentTime: 1204 })");
+  await page.frames()[1]?.evaluate("currentTime = 1204; tell('infoDelivery', { currentTime })");
   await soon(() => time(page)).toBe("20:04");
   expect(await chapter(page)).toBe("block");
   expect(site.heard()).toBe(
