@@ -224,7 +224,7 @@ test("says what a little and a lot further would turn", async () => {
 
 test("every setting reaches the kernels", async () => {
   const page = await visit();
-  await page.locator("#text").fill("walk the rope");
+  await page.locator("ropewalk-rotary #text").fill("walk the rope");
   await page.locator("#seed").fill("11");
   await page.locator("#seed").press("Enter");
   await page.locator("#base").fill("500");
@@ -234,9 +234,9 @@ test("every setting reaches the kernels", async () => {
     await radio(page, "Components of a head, head_dim", `${headDim}`).check();
     await expectShown(page, { tokens: ["walk", "the", "rope"], query: 1, seed: 11, base: 500, headDim });
   }
-  await page.locator("#text").fill(" ");
+  await page.locator("ropewalk-rotary #text").fill(" ");
   await page.getByText("there is no position without tokens").waitFor();
-  await page.locator("#text").fill("rope");
+  await page.locator("ropewalk-rotary #text").fill("rope");
   await expectShown(page, { tokens: tokenize("rope").tokens, query: 0, seed: 11, base: 500 });
 });
 
