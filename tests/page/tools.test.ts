@@ -1,5 +1,7 @@
 // What can be taken along from an instrument: its link, a frame of it alone, its pictures, its tables.
 import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { frame, visitor } from "./visitor.js";
@@ -105,16 +107,19 @@ test("the frame, pasted into a page of another site's kind, shows the instrument
   await page.getByText("The frame is copied").waitFor();
   const markup = await clipboard(page);
   expect(markup).toMatch(/^<iframe [^>]*title="Binary: digits instead"[^>]*><\/iframe>$/);
-  const host = await site.newPage();
-  const course = "http://course.example/";
-  await host.route(course, (route) =>
-    route.fulfill({ contentType: "text/html", body: `<!doctype html><title>A course</title>${markup}` }),
+  // Another origin, and of this machine: a browser asks before it lets the world's pages frame those.
+  const course = createServer((_, response) =>
+    response.setHeader("content-type", "text/html").end(`<!doctype html><title>A course</title>${markup}`),
   );
-  await host.goto(course);
+  await new Promise<void>((done) => course.listen(0, "127.0.0.1", done));
+  const host = await site.newPage();
+  await host.goto(`http://127.0.0.1:${(course.address() as AddressInfo).port}`);
   const within = host.frameLocator("iframe");
   await within.locator("#position").waitFor();
   expect(await within.locator("#position").inputValue()).toBe("511");
   expect(await within.locator("nav").count()).toBe(0);
+  await host.close();
+  course.close();
 });
 
 test("a frame that asks for what there is not says what there is", async () => {
