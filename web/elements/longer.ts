@@ -14,12 +14,11 @@ import {
   scalings,
 } from "./longer_pipeline.js";
 import { panels, readout } from "./panels.js";
-import { fixed } from "./picture.js";
+import { fixed, type PairEvent } from "./picture.js";
 import { RopewalkSeen } from "./seen.js";
 import { RopewalkSlowdown } from "./slowdown.js";
 import { theme } from "./theme.js";
 import { RopewalkTwist } from "./twist.js";
-import type { PairEvent } from "./wavelengths.js";
 
 const headDims = [32, 64, 128] as const;
 const bases = [10_000, 100_000, 500_000, 1_000_000] as const;

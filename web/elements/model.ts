@@ -10,9 +10,10 @@ import { type Example, examples } from "./model_examples.js";
 import { ModelReader, type Reading, type Refusal } from "./model_rope.js";
 import { RopewalkPairing } from "./pairing.js";
 import { panels, readout } from "./panels.js";
+import type { PairEvent } from "./picture.js";
 import { theme } from "./theme.js";
 import { RopewalkTwist } from "./twist.js";
-import { type PairEvent, RopewalkWavelengths } from "./wavelengths.js";
+import { RopewalkWavelengths } from "./wavelengths.js";
 
 /** So long a text is still said in an address. */
 const longestSaid = 2000;

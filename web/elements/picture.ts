@@ -28,8 +28,18 @@ export class PositionEvent extends Event {
   }
 }
 
+/** Told by a picture when the user looks at a pair, or at none any more. */
+export class PairEvent extends Event {
+  static readonly type = "ropewalk-pair";
+
+  constructor(readonly pair: number | undefined) {
+    super(PairEvent.type, { bubbles: true, composed: true });
+  }
+}
+
 declare global {
   interface HTMLElementEventMap {
+    "ropewalk-pair": PairEvent;
     "ropewalk-position": PositionEvent;
     "ropewalk-select": SelectEvent;
   }

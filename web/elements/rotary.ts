@@ -7,15 +7,13 @@ import { oneOf, real, whole } from "./fields.js";
 import { instrument } from "./instrument.js";
 import { RopewalkLoom } from "./loom.js";
 import { panels, readout } from "./panels.js";
-import type { PositionEvent } from "./picture.js";
-import { fixed, tokenLabel } from "./picture.js";
+import { fixed, type PairEvent, type PositionEvent, tokenLabel } from "./picture.js";
 import { angleAt, queryOf, type Turned, turned } from "./rotary_pipeline.js";
 import { textField, textFieldStyle, textState } from "./text_field.js";
 import { theme } from "./theme.js";
 import { tokenize } from "./tokens.js";
 import { type CrankEvent, RopewalkTurns } from "./turns.js";
 import { type Angles, RopewalkWalk } from "./walk.js";
-import type { PairEvent } from "./wavelengths.js";
 
 const layouts = ["interleaved", "half"] as const;
 const distances = [1, 10, 100, 1000] as const;

@@ -3,8 +3,8 @@ import { property } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
 import { Chart, chart } from "./chart.js";
 import { figure } from "./figure.js";
+import { PairEvent } from "./picture.js";
 import { angleColor, readout, theme } from "./theme.js";
-import { PairEvent } from "./wavelengths.js";
 
 const narrow = 480;
 

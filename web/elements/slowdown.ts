@@ -7,8 +7,8 @@ import { guard } from "lit/directives/guard.js";
 import { Chart, chart } from "./chart.js";
 import { figure } from "./figure.js";
 import { measureIn } from "./labels.js";
+import { PairEvent } from "./picture.js";
 import { readout, theme } from "./theme.js";
-import { PairEvent } from "./wavelengths.js";
 
 /** One way of slowing pairs down. */
 export interface Line {

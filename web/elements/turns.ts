@@ -4,10 +4,9 @@ import { guard } from "lit/directives/guard.js";
 import type { RopeLayout } from "ropewalk";
 import type { Polar } from "./dials.js";
 import { componentsOf } from "./loom.js";
-import { fixed, Picture } from "./picture.js";
+import { fixed, PairEvent, Picture } from "./picture.js";
 import type { Turn } from "./rotary_pipeline.js";
 import { angleColor, readout, theme } from "./theme.js";
-import { PairEvent } from "./wavelengths.js";
 
 /** Told when the user turns a hand: by how many radians since it was taken hold of, against the clock. */
 export class CrankEvent extends Event {

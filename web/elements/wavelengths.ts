@@ -6,23 +6,9 @@ import { property, query } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
 import { Chart, chart } from "./chart.js";
 import { figure } from "./figure.js";
+import { PairEvent } from "./picture.js";
 import { readout, theme } from "./theme.js";
 import type { Turning } from "./turning.js";
-
-/** Told by a picture when the user looks at a pair, or at none any more. */
-export class PairEvent extends Event {
-  static readonly type = "ropewalk-pair";
-
-  constructor(readonly pair: number | undefined) {
-    super(PairEvent.type, { bubbles: true, composed: true });
-  }
-}
-
-declare global {
-  interface HTMLElementEventMap {
-    "ropewalk-pair": PairEvent;
-  }
-}
 
 const margin = { top: 26, right: 12, bottom: 40, left: 62 };
 const narrow = 480;

@@ -49,11 +49,6 @@ export class Companion {
     return { chapter: this.#current.id, state };
   }
 
-  /** The address of what is shown. */
-  get link(): string {
-    return new URL(writePlace(this.place), location.href).href;
-  }
-
   /** Go to a chapter, and put its instruments into its state: what that does not name is as it sets out. */
   go(place: Place): void {
     const hash = writePlace(place);
