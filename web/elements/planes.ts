@@ -3,8 +3,9 @@ import { property, query } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
 import { fixed } from "./picture.js";
 import { type Stretch, StretchPicture, stretched } from "./stretch.js";
-import { paintAngles, paintLevels, type Strip, type View } from "./strip.js";
-import { inks, theme } from "./theme.js";
+import { paintAngles, paintLevels, type Strip } from "./strip.js";
+import { Surface } from "./surface.js";
+import { theme } from "./theme.js";
 
 /** What is drawn, strand by strand. */
 export interface Drawing {
@@ -104,6 +105,8 @@ export class RopewalkPlanes extends StretchPicture {
   @property() summary = "";
 
   @query("canvas") private readonly canvas!: HTMLCanvasElement | null;
+
+  readonly #surface = new Surface();
 
   protected override willUpdate(changed: PropertyValues): void {
     if (changed.has("columns") || changed.has("stretch")) this.settle();
@@ -221,8 +224,16 @@ export class RopewalkPlanes extends StretchPicture {
     plot.style.setProperty("height", `${height}px`);
     // Only positions and words may have changed, which the canvas has no part in.
     const drawn = ["drawing", "width", "left", "right", "strandHeight"];
-    if (changed.size === 0 || drawn.some((name) => changed.has(name)))
-      paint(canvas, drawing, this.plotWidth, height);
+    if (changed.size === 0 || drawn.some((name) => changed.has(name))) this.#paint(canvas, drawing, height);
+  }
+
+  #paint(canvas: HTMLCanvasElement, { kind, strip, columnsPerTurn }: Drawing, height: number): void {
+    const view = this.#surface.begin(canvas, this.plotWidth, height, 0, strip.columns);
+    const inks = this.inksOf(canvas);
+    if (kind === "angles")
+      paintAngles(view, strip, inks, (strand) => columnsPerTurn?.[strand] ?? Number.POSITIVE_INFINITY);
+    else paintLevels(view, strip, inks, kind === "bits" && strip.columns <= view.width);
+    this.#surface.end();
   }
 
   #renderTable({ names }: Drawing) {
@@ -250,26 +261,4 @@ export class RopewalkPlanes extends StretchPicture {
       }
     </div>`;
   }
-}
-
-function paint(canvas: HTMLCanvasElement, drawing: Drawing, cssWidth: number, cssHeight: number): void {
-  const { kind, strip, columnsPerTurn } = drawing;
-  const ratio = devicePixelRatio;
-  canvas.width = Math.max(1, Math.round(cssWidth * ratio));
-  canvas.height = Math.max(1, Math.round(cssHeight * ratio));
-  canvas.style.width = `${cssWidth}px`;
-  canvas.style.height = `${cssHeight}px`;
-  const image = new ImageData(canvas.width, canvas.height);
-  const view: View = {
-    pixels: new Int32Array(image.data.buffer),
-    width: image.width,
-    height: image.height,
-    from: 0,
-    to: strip.columns,
-    ratio,
-  };
-  const turn = (strand: number) => columnsPerTurn?.[strand] ?? Number.POSITIVE_INFINITY;
-  if (kind === "angles") paintAngles(view, strip, inks(canvas), turn);
-  else paintLevels(view, strip, inks(canvas), kind === "bits" && strip.columns <= image.width);
-  canvas.getContext("2d")?.putImageData(image, 0, 0);
 }

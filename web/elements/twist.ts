@@ -2,7 +2,8 @@ import { css, html, nothing, svg } from "lit";
 import { property, query } from "lit/decorators.js";
 import { Picture } from "./picture.js";
 import { paintAngles } from "./strip.js";
-import { angleColor, inks, theme } from "./theme.js";
+import { Surface } from "./surface.js";
+import { angleColor, theme } from "./theme.js";
 import type { Turning } from "./turning.js";
 
 const height = 132;
@@ -97,6 +98,9 @@ export class RopewalkTwist extends Picture {
   @query(".scaled") private readonly scaledCanvas!: HTMLCanvasElement | null;
   @query(".unscaled") private readonly unscaledCanvas!: HTMLCanvasElement | null;
 
+  readonly #scaledSurface = new Surface();
+  readonly #unscaledSurface = new Surface();
+
   protected override render() {
     if (this.scaled === undefined || this.width === 0) return nothing;
     const last = this.scaled.strip.strands - 1;
@@ -139,23 +143,20 @@ export class RopewalkTwist extends Picture {
   }
 
   protected override updated(): void {
-    this.#paint(this.scaledCanvas, this.scaled);
-    this.#paint(this.unscaledCanvas, this.unscaled);
+    this.#paint(this.#scaledSurface, this.scaledCanvas, this.scaled);
+    this.#paint(this.#unscaledSurface, this.unscaledCanvas, this.unscaled);
   }
 
-  #paint(canvas: HTMLCanvasElement | null, turning: Turning | undefined): void {
+  #paint(surface: Surface, canvas: HTMLCanvasElement | null, turning: Turning | undefined): void {
     if (canvas === null || turning === undefined) return;
-    const ratio = devicePixelRatio;
-    canvas.width = Math.max(1, Math.round(this.width * ratio));
-    canvas.height = Math.round(height * ratio);
-    canvas.style.width = `${this.width}px`;
-    canvas.style.height = `${height}px`;
-    const image = new ImageData(canvas.width, canvas.height);
     const { strip, wavelength } = turning;
-    const pixels = new Int32Array(image.data.buffer);
-    const view = { pixels, width: image.width, height: image.height, from: 0, to: strip.columns, ratio };
     const perPosition = strip.columns / this.length;
-    paintAngles(view, strip, inks(canvas), (s) => (wavelength[s] as number) * perPosition);
-    canvas.getContext("2d")?.putImageData(image, 0, 0);
+    paintAngles(
+      surface.begin(canvas, this.width, height, 0, strip.columns),
+      strip,
+      this.inksOf(canvas),
+      (s) => (wavelength[s] as number) * perPosition,
+    );
+    surface.end();
   }
 }

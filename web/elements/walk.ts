@@ -2,9 +2,9 @@ import { css, html, nothing, type PropertyValues, svg } from "lit";
 import { property, query } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
 import { fixed, Picture, PositionEvent, tokenLabel } from "./picture.js";
-import { Surface } from "./rope.js";
 import { paintAngles, type Strip } from "./strip.js";
-import { angleColor, inks, theme } from "./theme.js";
+import { Surface } from "./surface.js";
+import { angleColor, theme } from "./theme.js";
 
 /** Angles of all pairs at `count` positions from `first` on, `step` apart: [count, pairs], by the engine. */
 export type Angles = (first: number, step: number, count: number) => Float32Array;
@@ -298,7 +298,7 @@ export class RopewalkWalk extends Picture {
     // The word on its way changes nothing of the rope that it is carried along.
     const untouched = ["at", "query", "tokens", "pair", "settled"];
     if (changed.size > 0 && [...changed.keys()].every((name) => untouched.includes(name as string))) return;
-    const paint = inks(nearCanvas);
+    const paint = this.inksOf(nearCanvas);
     const turn = (columnsPerPosition: number) => (s: number) =>
       (this.wavelength[s] ?? Number.POSITIVE_INFINITY) * columnsPerPosition;
     const height = Math.max(144, Math.min(224, 9 * near.strands));
