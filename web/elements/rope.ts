@@ -138,6 +138,24 @@ export class RopewalkRope extends Picture {
         translate: -50%;
       }
 
+      /* Every other one higher, so that it may reach over its neighbours. */
+      .staggers button {
+        height: 50px;
+      }
+
+      .staggers button:nth-child(even) span {
+        top: 20px;
+      }
+
+      .staggers button:nth-child(odd)::after {
+        position: absolute;
+        top: 26px;
+        bottom: 6px;
+        left: 50%;
+        border-left: 1px solid var(--line);
+        content: "";
+      }
+
       .scrolls button span {
         max-width: calc(var(--box) - 6px);
         overflow: hidden;
@@ -273,8 +291,12 @@ export class RopewalkRope extends Picture {
   readonly #near = new Surface();
   readonly #far = new Surface();
   #drawnFar: { far?: Strip; width?: number; inks?: Inks; canvas?: HTMLCanvasElement } = {};
-  /** Width of a token's box, and whether all of them together are wider than the picture. */
+  /**
+   * Width of a token's box; whether labels stand on two levels, as one has not the room for them; and whether two have not
+   * either, so that the boxes together are wider than the picture.
+   */
   #box = 0;
+  #staggers = false;
   #scrolls = false;
   /** What of the near strip is on its canvas, in CSS pixels: more than is seen, so that a swipe has it at once. */
   #drawn = { from: 0, to: 0 };
@@ -303,7 +325,7 @@ export class RopewalkRope extends Picture {
       >
         <div class="content">
           <div
-            class="tokens"
+            class=${this.#staggers ? "tokens staggers" : "tokens"}
             role="group"
             aria-label="Tokens: Enter looks from one, Shift and Enter looks at it"
             @keydown=${this.#onKey}
@@ -463,7 +485,7 @@ export class RopewalkRope extends Picture {
     return strands > 32 ? least : Math.max(least, 7.25 * strands);
   }
 
-  /** As wide as the picture if every label has its room; else as wide as they need, and to be scrolled. */
+  /** As wide as the picture if every label has its room, on one level or two; else as wide as they need, and to be scrolled. */
   #measure(): void {
     const n = this.tokens.length;
     if (n === 0 || this.width === 0) return;
@@ -471,18 +493,24 @@ export class RopewalkRope extends Picture {
     context.font = `650 13px ${getComputedStyle(this).fontFamily}`;
     const widths = this.tokens.map((token) => context.measureText(tokenLabel(token)).width);
     const gap = 7;
-    let need = positionWidth;
-    for (let i = 0; i < n; ++i) {
-      const own = widths[i] as number;
-      const next = widths[i + 1];
-      // At the ends there is no neighbour whose room could be used.
-      if (i === 0 || i === n - 1) need = Math.max(need, own + 2);
-      if (next !== undefined) need = Math.max(need, (own + next) / 2 + gap);
-    }
+    /** Of a box, with labels on so many levels. */
+    const need = (levels: number) => {
+      let least = positionWidth;
+      for (let i = 0; i < n; ++i) {
+        const own = widths[i] as number;
+        const next = widths[i + levels];
+        // At the ends there is no neighbour whose room could be used.
+        if (i === 0 || i === n - 1) least = Math.max(least, own + 2);
+        if (next !== undefined) least = Math.max(least, ((own + next) / 2 + gap) / levels);
+      }
+      return least;
+    };
     const small = this.width < narrow;
     const least = small ? boxWidth.leastNarrow : boxWidth.least;
     const most = small ? boxWidth.mostNarrow : boxWidth.most;
-    this.#scrolls = n > 1 && n * (small ? Math.max(need, least) : need) > this.width;
+    const fits = (levels: number) => n * Math.max(need(levels), small ? least : 0) <= this.width;
+    this.#staggers = n > 1 && !fits(1) && fits(2);
+    this.#scrolls = n > 1 && !fits(1) && !fits(2);
     // A label that is scrolled has no room but its own box's.
     const own = Math.ceil(widths.reduce((max, width) => Math.max(max, width), 0)) + 8;
     this.#box = this.#scrolls ? Math.min(most, Math.max(least, positionWidth, own)) : this.width / n;
