@@ -1,11 +1,44 @@
-import { css, html } from "lit";
+import { type Axis, type AxisScale, axisBottom, axisLeft } from "d3-axis";
+import { select } from "d3-selection";
+import { css, html, nothing, svg } from "lit";
 import { state } from "lit/decorators.js";
+import { grouped } from "./figure.js";
 import { Picture } from "./picture.js";
+import { readout, theme } from "./theme.js";
 
-/** Axes, labels and the cursor of every chart. */
-export const chart = css`
+/** A chart that has less room than this, in CSS pixels, is that of a phone. */
+export const narrow = 480;
+
+type Scale = AxisScale<number>;
+
+/** The line at what is looked at, if anything is. */
+export function cursor(x: number | undefined, top: number, bottom: number) {
+  return x === undefined ? nothing : svg`<line class="cursor" x1=${x} x2=${x} y1=${top} y2=${bottom}></line>`;
+}
+
+/** In hundredths of a pixel, for a path. */
+export function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}
+
+const styles = css`
   :host {
     display: block;
+  }
+
+  .legend {
+    display: flex;
+    flex-wrap: wrap;
+    gap: 2px 16px;
+    margin: 0 0 4px;
+    padding: 0;
+    list-style: none;
+  }
+
+  .legend > * {
+    display: flex;
+    align-items: center;
+    gap: 8px;
   }
 
   .chart {
@@ -41,6 +74,9 @@ export const chart = css`
   }
 `;
 
+/** Ink and paper, and with them the legend, axes, labels, cursor and readout of every chart. */
+export const chart = [theme, styles, readout];
+
 /** A picture along whose points one may walk, by pointer or by arrow keys, and read what each is. */
 export abstract class Chart extends Picture {
   /** What the cursor is at, for who cannot see it: said when a key brings it there, not at every step of a slider. */
@@ -52,6 +88,8 @@ export abstract class Chart extends Picture {
   protected abstract readonly last: number;
   /** Points that Page Up and Page Down pass. */
   protected readonly page: number = 8;
+  /** From the left axis to its numbers, in CSS pixels. */
+  protected readonly gap: number = 6;
 
   /** The point nearest to a place, in CSS pixels from the chart's left and top; undefined where there is none. */
   protected abstract pointAt(x: number, y: number): number | undefined;
@@ -84,6 +122,31 @@ export abstract class Chart extends Picture {
       <p class="readout ${current === undefined ? "quiet" : ""}">${current === undefined ? hint : text(current)}</p>
       <div class="visually-hidden" role="status" aria-live="polite">${this.said}</div>
     `;
+  }
+
+  /** Draws ticks below the chart, into its `g.x`; both axes begin at the lower left. */
+  protected drawBottom(x: Scale, y: Scale, values: readonly number[], text = grouped): void {
+    const axis = axisBottom<number>(x)
+      .tickValues([...values])
+      .tickFormat(text)
+      .tickSize(4);
+    this.#draw("x", axis, 0, (y.range()[0] as number) + this.gap - 2);
+  }
+
+  /** Draws lines across the chart, into its `g.y` or another. */
+  protected drawLeft(x: Scale, y: Scale, values: readonly number[], text = grouped, name = "y"): void {
+    const [left, right] = x.range() as [number, number];
+    const axis = axisLeft<number>(y)
+      .tickValues([...values])
+      .tickFormat(text)
+      .tickSize(left - right - this.gap);
+    this.#draw(name, axis, left - this.gap, 0);
+  }
+
+  #draw(name: string, axis: Axis<number>, x: number, y: number): void {
+    const g = this.renderRoot.querySelector<SVGGElement>(`g.${name}`);
+    if (g === null) return;
+    select(g).attr("transform", `translate(${x} ${y})`).call(axis).select(".domain").remove();
   }
 
   #goTo(point: number | undefined, says = false): void {

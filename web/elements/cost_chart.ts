@@ -1,13 +1,10 @@
-import { axisBottom, axisLeft } from "d3-axis";
 import { type ScaleLogarithmic, scaleLog } from "d3-scale";
-import { select as selectNode } from "d3-selection";
 import { line } from "d3-shape";
 import { css, html, nothing, svg } from "lit";
-import { property, query, state } from "lit/decorators.js";
+import { property, state } from "lit/decorators.js";
 import { bytesText } from "./cache_bars.js";
-import { Chart, chart } from "./chart.js";
+import { Chart, chart, cursor, narrow } from "./chart.js";
 import { lengths, type Measurement, type Phase, type Way, ways } from "./cost_pipeline.js";
-import { readout, theme } from "./theme.js";
 
 export type Quantity = "multiplyAdds" | "bytes" | "milliseconds";
 
@@ -15,7 +12,6 @@ export type Quantity = "multiplyAdds" | "bytes" | "milliseconds";
 export type Curves = Record<Way, readonly (number | undefined)[]>;
 
 const margin = { top: 16, right: 22, bottom: 38, left: 62 };
-const narrow = 480;
 const dashes: Record<Way, string> = { kept: "2 3", expanded: "7 4", absorbed: "" };
 
 export const wayWords: Record<Way, string> = {
@@ -40,24 +36,11 @@ interface Layout {
 /** What a layer costs as the text grows, in three ways, both axes by powers. */
 export class RopewalkCostChart extends Chart {
   static override styles = [
-    theme,
     chart,
-    readout,
     css`
       .legend {
-        display: flex;
-        flex-wrap: wrap;
-        gap: 2px 18px;
-        margin: 0 0 4px;
-        padding: 0;
+        column-gap: 18px;
         color: var(--ink);
-        list-style: none;
-      }
-
-      .legend li {
-        display: flex;
-        align-items: center;
-        gap: 8px;
       }
 
       .legend svg {
@@ -85,9 +68,6 @@ export class RopewalkCostChart extends Chart {
   @property() quantity: Quantity = "multiplyAdds";
 
   @state() private at: number | undefined;
-
-  @query("g.x") private readonly xAxis!: SVGGElement | null;
-  @query("g.y") private readonly yAxis!: SVGGElement | null;
 
   #layout: Layout | undefined;
 
@@ -134,13 +114,12 @@ export class RopewalkCostChart extends Chart {
     const layout = this.#layout;
     if (curves === undefined || layout === undefined) return nothing;
     const { width, height, x, y } = layout;
-    const bottom = height - margin.bottom;
     const path = (way: Way) =>
       line<number | undefined>(
         (_, i) => x(lengths[i] as number),
         (value) => y(value as number),
       ).defined((value) => value !== undefined)(curves[way]) ?? "";
-    const cursor = at === undefined ? undefined : x(lengths[at] as number);
+    const looked = at === undefined ? undefined : x(lengths[at] as number);
     return html`
       <ul class="legend">
         ${ways.map(
@@ -153,10 +132,10 @@ export class RopewalkCostChart extends Chart {
       ${this.renderChart(
         "Cost by length: arrow keys go from one length to the next",
         html`<svg width=${width} height=${height} aria-hidden="true">
-          <g class="y" transform="translate(${margin.left - 6} 0)"></g>
-          <g class="x" transform="translate(0 ${bottom + 4})"></g>
+          <g class="y"></g>
+          <g class="x"></g>
           <text x=${width - margin.right} y=${height - 2} text-anchor="end">tokens, those before with the new ones</text>
-          ${cursor === undefined ? nothing : svg`<line class="cursor" x1=${cursor} x2=${cursor} y1=${margin.top} y2=${bottom}></line>`}
+          ${cursor(looked, margin.top, height - margin.bottom)}
           ${ways.map(
             (way) => svg`<path class="curve" stroke-dasharray=${dashes[way]} d=${path(way)}></path>
               ${curves[way].map((value, i) =>
@@ -173,30 +152,15 @@ export class RopewalkCostChart extends Chart {
   }
 
   protected override updated(): void {
-    const layout = this.#layout;
-    if (layout === undefined || this.xAxis === null || this.yAxis === null) return;
-    const { width, x, y } = layout;
+    if (this.#layout === undefined) return;
+    const { x, y, width } = this.#layout;
     const [low, high] = x.domain() as [number, number];
     const shown = lengths.filter(
       (length, i) => length >= low && length <= high && (width >= narrow || i % 3 === 0),
     );
-    selectNode(this.xAxis)
-      .call(
-        axisBottom<number>(x)
-          .tickValues(shown)
-          .tickFormat((value) => value.toLocaleString("en"))
-          .tickSize(4),
-      )
-      .call((g) => g.select(".domain").remove());
     const powers = y.ticks(5).filter((value) => Number.isInteger(Math.log10(value)));
-    selectNode(this.yAxis)
-      .call(
-        axisLeft<number>(y)
-          .tickValues(powers)
-          .tickFormat((value) => this.#tick(value))
-          .tickSize(-(width - margin.left - margin.right) - 6),
-      )
-      .call((g) => g.select(".domain").remove());
+    this.drawBottom(x, y, shown);
+    this.drawLeft(x, y, powers, (value) => this.#tick(value));
   }
 
   #tick(value: number): string {

@@ -1,12 +1,10 @@
 import { css, html, nothing, type PropertyValues, svg } from "lit";
 import { property } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
-import { Chart, chart } from "./chart.js";
+import { chart, narrow, round } from "./chart.js";
 import { figure } from "./figure.js";
-import { PairEvent } from "./picture.js";
-import { angleColor, readout, theme } from "./theme.js";
-
-const narrow = 480;
+import { PairChart } from "./pair_chart.js";
+import { angleColor } from "./theme.js";
 
 interface Layout {
   perRow: number;
@@ -16,11 +14,9 @@ interface Layout {
 }
 
 /** A dial for each pair: shaded, where it pointed in training; its hand, where it points at the length now. */
-export class RopewalkSeen extends Chart {
+export class RopewalkSeen extends PairChart {
   static override styles = [
-    theme,
     chart,
-    readout,
     css`
       text {
         text-anchor: middle;
@@ -63,18 +59,13 @@ export class RopewalkSeen extends Chart {
       }
 
       .legend {
-        display: flex;
-        flex-wrap: wrap;
         justify-content: flex-end;
-        gap: 2px 16px;
-        margin: 0 0 6px;
+        margin-bottom: 6px;
         color: var(--soft);
         font-size: 12px;
       }
 
       .legend span {
-        display: flex;
-        align-items: center;
         gap: 6px;
       }
 
@@ -93,14 +84,8 @@ export class RopewalkSeen extends Chart {
   @property({ attribute: false }) angles: Float32Array = new Float32Array();
   /** Pairs that turn further than they did in training, not having come round there. */
   @property({ attribute: false }) beyond: readonly number[] = [];
-  /** The pair that is looked at. */
-  @property({ attribute: false }) pair: number | undefined;
 
   #layout: Layout | undefined;
-
-  protected override get current() {
-    return this.pair;
-  }
 
   protected override get last() {
     return this.angles.length - 1;
@@ -111,10 +96,6 @@ export class RopewalkSeen extends Chart {
     if (layout === undefined) return undefined;
     const column = Math.floor(x / layout.cell);
     return column >= layout.perRow ? undefined : Math.floor(y / layout.row) * layout.perRow + column;
-  }
-
-  protected override lookAt(pair: number | undefined) {
-    if (pair !== this.pair) this.dispatchEvent(new PairEvent(pair));
   }
 
   protected override willUpdate(changed: PropertyValues): void {
@@ -230,8 +211,4 @@ function arc(from: number, to: number, radius: number): string {
 
 function circle(radius: number): string {
   return `M${radius} 0A${radius} ${radius} 0 1 0 ${-radius} 0A${radius} ${radius} 0 1 0 ${radius} 0Z`;
-}
-
-function round(value: number): number {
-  return Math.round(value * 100) / 100;
 }

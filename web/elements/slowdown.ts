@@ -1,14 +1,11 @@
-import { axisBottom, axisLeft } from "d3-axis";
-import { type ScaleLinear, type ScaleLogarithmic, scaleLinear, scaleLog } from "d3-scale";
-import { select as selectNode } from "d3-selection";
+import { type ScaleLinear, type ScaleLogarithmic, scaleLog } from "d3-scale";
 import { css, html, nothing, type PropertyValues, svg } from "lit";
-import { property, query } from "lit/decorators.js";
+import { property } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
-import { Chart, chart } from "./chart.js";
+import { chart, cursor, narrow, round } from "./chart.js";
 import { figure } from "./figure.js";
 import { measureIn } from "./labels.js";
-import { PairEvent } from "./picture.js";
-import { readout, theme } from "./theme.js";
+import { PairChart, pairScale, pairTicks } from "./pair_chart.js";
 
 /** One way of slowing pairs down. */
 export interface Line {
@@ -22,7 +19,6 @@ export interface Line {
 }
 
 const margin = { top: 26, right: 12, bottom: 40, left: 40 };
-const narrow = 480;
 /** The same at all lengths, so that lines grow with the length: dynamic NTK at 32 trained lengths needs most. */
 const most = 100;
 const labelHeight = 16;
@@ -35,11 +31,9 @@ interface Layout {
 }
 
 /** How much more slowly each pair turns than in training, one line for each scaling. */
-export class RopewalkSlowdown extends Chart {
+export class RopewalkSlowdown extends PairChart {
   static override styles = [
-    theme,
     chart,
-    readout,
     css`
       .x .tick line {
         stroke: var(--soft);
@@ -92,17 +86,10 @@ export class RopewalkSlowdown extends Chart {
   @property({ type: Number }) pairs = 1;
   /** The length now, in trained lengths. */
   @property({ type: Number }) factor = 1;
-  /** The pair that is looked at. */
-  @property({ attribute: false }) pair: number | undefined;
 
-  @query("g.x") private readonly xAxis!: SVGGElement | null;
-  @query("g.y") private readonly yAxis!: SVGGElement | null;
+  protected override readonly gap = 8;
 
   #layout: Layout | undefined;
-
-  protected override get current() {
-    return this.pair;
-  }
 
   protected override get last() {
     return this.pairs - 1;
@@ -110,10 +97,6 @@ export class RopewalkSlowdown extends Chart {
 
   protected override pointAt(x: number) {
     return this.#layout && Math.round(this.#layout.x.invert(x));
-  }
-
-  protected override lookAt(pair: number | undefined) {
-    if (pair !== this.pair) this.dispatchEvent(new PairEvent(pair));
   }
 
   protected override willUpdate(changed: PropertyValues): void {
@@ -124,9 +107,7 @@ export class RopewalkSlowdown extends Chart {
     this.#layout = {
       width,
       height,
-      x: scaleLinear()
-        .domain([-0.5, pairs - 0.5])
-        .range([margin.left, width - margin.right]),
+      x: pairScale(pairs, margin.left, width - margin.right),
       y: scaleLog()
         .domain([0.88, most])
         .range([height - margin.bottom, margin.top]),
@@ -141,8 +122,8 @@ export class RopewalkSlowdown extends Chart {
         "How much more slowly each pair turns, by scaling: arrow keys go from pair to pair",
         html`<svg width=${layout.width} height=${layout.height} aria-hidden="true">
           ${this.#renderFurther(layout)}
-          <g class="y" transform="translate(${margin.left - 8} 0)"></g>
-          <g class="x" transform="translate(0 ${layout.height - margin.bottom + 6})"></g>
+          <g class="y"></g>
+          <g class="x"></g>
           <text x="0" y="12">times as long for one turn as in training</text>
           <text x=${layout.width - margin.right} y=${layout.height - 4} text-anchor="end">
             pair, from the fastest to the slowest
@@ -187,7 +168,7 @@ export class RopewalkSlowdown extends Chart {
       ${
         pair === undefined
           ? nothing
-          : svg`<line class="cursor" x1=${x(pair)} x2=${x(pair)} y1=${height - margin.bottom} y2=${margin.top}></line>
+          : svg`${cursor(x(pair), margin.top, height - margin.bottom)}
               ${lines.map(({ values }) => svg`<circle class="dots" cx=${x(pair)} cy=${y(values[pair] ?? 1)} r="3"></circle>`)}`
       }
       ${this.#places(layout).map(
@@ -223,26 +204,10 @@ export class RopewalkSlowdown extends Chart {
   }
 
   protected override updated(): void {
-    const layout = this.#layout;
-    if (layout === undefined || this.xAxis === null || this.yAxis === null) return;
-    const { width, x, y } = layout;
-    selectNode(this.yAxis)
-      .call(
-        axisLeft<number>(y)
-          .tickValues([1, 2, 4, 8, 16, 32, 64])
-          .tickFormat((value) => `×${value}`)
-          .tickSize(-(width - margin.left - margin.right) - 8),
-      )
-      .call((g) => g.select(".domain").remove());
-    const every = x.ticks(Math.min(this.pairs, width < narrow ? 5 : 9)).filter(Number.isInteger);
-    selectNode(this.xAxis)
-      .call(
-        axisBottom<number>(x)
-          .tickValues(every.filter((value) => value >= 0 && value < this.pairs))
-          .tickFormat(String)
-          .tickSize(4),
-      )
-      .call((g) => g.select(".domain").remove());
+    if (this.#layout === undefined) return;
+    const { x, y, width } = this.#layout;
+    this.drawLeft(x, y, [1, 2, 4, 8, 16, 32, 64], (value) => `×${value}`);
+    this.drawBottom(x, y, pairTicks(x, this.pairs, width), String);
   }
 
   protected override sentence(pair: number): string {
@@ -275,8 +240,4 @@ export class RopewalkSlowdown extends Chart {
       </table>
     </div>`;
   }
-}
-
-function round(value: number): number {
-  return Math.round(value * 100) / 100;
 }

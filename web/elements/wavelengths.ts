@@ -1,17 +1,13 @@
-import { axisBottom, axisLeft } from "d3-axis";
-import { type ScaleLinear, type ScaleLogarithmic, scaleLinear, scaleLog } from "d3-scale";
-import { select as selectNode } from "d3-selection";
+import { type ScaleLinear, type ScaleLogarithmic, scaleLog } from "d3-scale";
 import { css, html, nothing, type PropertyValues, svg } from "lit";
-import { property, query } from "lit/decorators.js";
+import { property } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
-import { Chart, chart } from "./chart.js";
+import { chart, cursor, narrow, round } from "./chart.js";
 import { figure } from "./figure.js";
-import { PairEvent } from "./picture.js";
-import { readout, theme } from "./theme.js";
+import { PairChart, pairScale, pairTicks } from "./pair_chart.js";
 import type { Turning } from "./turning.js";
 
 const margin = { top: 26, right: 12, bottom: 40, left: 62 };
-const narrow = 480;
 
 interface Layout {
   width: number;
@@ -21,25 +17,18 @@ interface Layout {
 }
 
 /** How far each pair is from one turn to the next, as the model has it and by rope_theta alone, against two lengths. */
-export class RopewalkWavelengths extends Chart {
+export class RopewalkWavelengths extends PairChart {
   static override styles = [
-    theme,
     chart,
-    readout,
     css`
       .legend {
-        display: flex;
-        flex-wrap: wrap;
         justify-content: flex-end;
-        gap: 2px 14px;
-        margin: 0 0 4px;
+        column-gap: 14px;
         color: var(--soft);
         font-size: 12px;
       }
 
       .legend span {
-        display: flex;
-        align-items: center;
         gap: 6px;
       }
 
@@ -108,17 +97,10 @@ export class RopewalkWavelengths extends Chart {
   @property({ type: Number }) length = 1;
   /** In tokens; undefined where the configuration does not say. */
   @property({ attribute: false }) trainedLength: number | undefined;
-  /** The pair that is looked at. */
-  @property({ attribute: false }) pair: number | undefined;
 
-  @query("g.x") private readonly xAxis!: SVGGElement | null;
-  @query("g.y") private readonly yAxis!: SVGGElement | null;
+  protected override readonly gap = 8;
 
   #layout: Layout | undefined;
-
-  protected override get current() {
-    return this.pair;
-  }
 
   protected override get last() {
     return (this.scaled?.wavelength.length ?? 1) - 1;
@@ -126,10 +108,6 @@ export class RopewalkWavelengths extends Chart {
 
   protected override pointAt(x: number) {
     return this.#layout && Math.round(this.#layout.x.invert(x));
-  }
-
-  protected override lookAt(pair: number | undefined) {
-    if (pair !== this.pair) this.dispatchEvent(new PairEvent(pair));
   }
 
   protected override willUpdate(changed: PropertyValues): void {
@@ -148,13 +126,10 @@ export class RopewalkWavelengths extends Chart {
     );
     const least = Math.min(...shown);
     const most = Math.max(...shown);
-    const last = scaled.wavelength.length - 1;
     return {
       width,
       height,
-      x: scaleLinear()
-        .domain([-0.5, last + 0.5])
-        .range([margin.left, width - margin.right]),
+      x: pairScale(scaled.wavelength.length, margin.left, width - margin.right),
       y: scaleLog()
         .domain([least / 1.4, most * 2])
         .range([height - margin.bottom, margin.top]),
@@ -191,8 +166,8 @@ export class RopewalkWavelengths extends Chart {
         "Positions for one turn, pair by pair: arrow keys go from one to the next",
         html`<svg width=${layout.width} height=${layout.height} aria-hidden="true">
           ${this.#renderLengths(layout)}
-          <g class="y" transform="translate(${margin.left - 8} 0)"></g>
-          <g class="x" transform="translate(0 ${layout.height - margin.bottom + 6})"></g>
+          <g class="y"></g>
+          <g class="x"></g>
           <text x="0" y="12">positions for one turn</text>
           <text x=${layout.width - margin.right} y=${layout.height - 4} text-anchor="end">
             pair, from the fastest to the slowest
@@ -257,36 +232,18 @@ export class RopewalkWavelengths extends Chart {
       ${
         pair === undefined || at === undefined
           ? nothing
-          : svg`<line class="cursor" x1=${x(pair)} x2=${x(pair)} y1=${height - margin.bottom}
-                y2=${Number.isFinite(at) ? y(at) + radius + 3 : margin.top}></line>
+          : svg`${cursor(x(pair), Number.isFinite(at) ? y(at) + radius + 3 : margin.top, height - margin.bottom)}
               ${Number.isFinite(at) ? svg`<circle class="ring" cx=${x(pair)} cy=${y(at)} r=${radius + 3}></circle>` : nothing}`
       }
     `;
   }
 
   protected override updated(): void {
-    const layout = this.#layout;
-    if (layout === undefined || this.xAxis === null || this.yAxis === null) return;
-    const { width, x, y } = layout;
+    if (this.#layout === undefined) return;
+    const { x, y, width } = this.#layout;
     const powers = y.ticks().filter((value) => Number.isInteger(Math.log10(value)));
-    selectNode(this.yAxis)
-      .call(
-        axisLeft<number>(y)
-          .tickValues(powers)
-          .tickFormat(powerText)
-          .tickSize(-(width - margin.left - margin.right) - 8),
-      )
-      .call((g) => g.select(".domain").remove());
-    const pairs = this.scaled?.wavelength.length ?? 0;
-    const every = x.ticks(Math.min(pairs, width < narrow ? 5 : 9)).filter(Number.isInteger);
-    selectNode(this.xAxis)
-      .call(
-        axisBottom<number>(x)
-          .tickValues(every.filter((value) => value >= 0 && value < pairs))
-          .tickFormat(String)
-          .tickSize(4),
-      )
-      .call((g) => g.select(".domain").remove());
+    this.drawLeft(x, y, powers, powerText);
+    this.drawBottom(x, y, pairTicks(x, this.scaled?.wavelength.length ?? 0, width), String);
   }
 
   protected override sentence(pair: number): string {
@@ -342,8 +299,4 @@ function powerText(value: number): string {
 function dot(radius: number): string {
   const r = round(radius);
   return `${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0`;
-}
-
-function round(value: number): number {
-  return Math.round(value * 100) / 100;
 }
