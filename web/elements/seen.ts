@@ -5,6 +5,9 @@ import { chart, narrow, round } from "./chart.js";
 import { figure } from "./figure.js";
 import { PairChart } from "./pair_chart.js";
 import { angleColor } from "./theme.js";
+import { words as longer } from "./words/en/longer.js";
+
+const words = longer.seen;
 
 interface Layout {
   perRow: number;
@@ -115,17 +118,17 @@ export class RopewalkSeen extends PairChart {
     const { perRow, row } = layout;
     return html`
       <p class="legend">
-        <span><svg aria-hidden="true"><rect class="trained" x="2" y="1" width="16" height="12" rx="3"></rect></svg>pointed there in training</span>
-        <span><svg aria-hidden="true"><path class="further" d="M2 11Q10 -3 18 11"></path></svg>turned beyond it</span>
-        <span><svg aria-hidden="true"><path class="hand" stroke=${angleColor(0)} d="M2 7H18"></path></svg>points there now; hue is angle</span>
+        <span><svg aria-hidden="true"><rect class="trained" x="2" y="1" width="16" height="12" rx="3"></rect></svg>${words.trained}</span>
+        <span><svg aria-hidden="true"><path class="further" d="M2 11Q10 -3 18 11"></path></svg>${words.further}</span>
+        <span><svg aria-hidden="true"><path class="hand" stroke=${angleColor(0)} d="M2 7H18"></path></svg>${words.now}</span>
       </p>
       ${this.renderChart(
-        "Pairs as dials: arrow keys go from one to the next",
+        words.label,
         html`<svg width=${this.width} height=${Math.ceil(angles.length / perRow) * row} aria-hidden="true">
           ${Array.from(angles, (angle, i) => this.#renderDial(layout, angle, i))}
         </svg>`,
       )}
-      ${this.renderReadout("Point at a dial, or walk along them with the arrow keys.")}
+      ${this.renderReadout(words.hint)}
       ${guard([this.settled], () => this.#renderTable())}
     `;
   }
@@ -148,29 +151,24 @@ export class RopewalkSeen extends PairChart {
   }
 
   protected override sentence(pair: number): string {
-    const seen = this.trainedTurns[pair] as number;
-    const now = this.turns[pair] as number;
-    const trained =
-      seen >= 1 ? "came round in training, and pointed everywhere" : `made ${figure(seen)} turns in training`;
-    const verdict =
-      seen >= 1 ? "" : this.beyond.includes(pair) ? ": further than it ever did" : ": no further";
-    return `pair ${pair} ${trained}; it makes ${figure(now)} now${verdict}`;
+    const trained = this.trainedTurns[pair] as number;
+    const now = figure(this.turns[pair] as number);
+    if (trained >= 1) return words.round(pair, now);
+    return words[this.beyond.includes(pair) ? "beyond" : "within"](pair, figure(trained), now);
   }
 
   #renderTable() {
     if (this.settled === 0) return nothing;
     return html`<div class="visually-hidden">
       <table>
-        <caption>
-          Turns of each pair in training, and at the length now
-        </caption>
+        <caption>${words.table.caption}</caption>
         <thead>
           <tr>
-            <th scope="col">pair</th>
-            <th scope="col">turns in training</th>
-            <th scope="col">turns now</th>
-            <th scope="col">angle now, rad</th>
-            <th scope="col">further than trained</th>
+            <th scope="col">${words.table.pair}</th>
+            <th scope="col">${words.table.trained}</th>
+            <th scope="col">${words.table.now}</th>
+            <th scope="col">${words.table.angle}</th>
+            <th scope="col">${words.table.further}</th>
           </tr>
         </thead>
         <tbody>
@@ -181,7 +179,7 @@ export class RopewalkSeen extends PairChart {
               <td>${figure(this.trainedTurns[i] as number)}</td>
               <td>${figure(this.turns[i] as number)}</td>
               <td>${angle.toFixed(3).replace("-", "−")}</td>
-              <td>${this.beyond.includes(i) ? "yes" : "no"}</td>
+              <td>${words.table[this.beyond.includes(i) ? "yes" : "no"]}</td>
             </tr>`,
           )}
         </tbody>

@@ -6,6 +6,9 @@ import { chart, cursor, narrow, round } from "./chart.js";
 import { figure } from "./figure.js";
 import { measureIn } from "./labels.js";
 import { PairChart, pairScale, pairTicks } from "./pair_chart.js";
+import { words as longer } from "./words/en/longer.js";
+
+const words = longer.slowdown;
 
 /** One way of slowing pairs down. */
 export interface Line {
@@ -119,19 +122,17 @@ export class RopewalkSlowdown extends PairChart {
     if (layout === undefined) return nothing;
     return html`
       ${this.renderChart(
-        "How much more slowly each pair turns, by scaling: arrow keys go from pair to pair",
+        words.label,
         html`<svg width=${layout.width} height=${layout.height} aria-hidden="true">
           ${this.#renderFurther(layout)}
           <g class="y"></g>
           <g class="x"></g>
-          <text x="0" y="12">times as long for one turn as in training</text>
-          <text x=${layout.width - margin.right} y=${layout.height - 4} text-anchor="end">
-            pair, from the fastest to the slowest
-          </text>
+          <text x="0" y="12">${words.y}</text>
+          <text x=${layout.width - margin.right} y=${layout.height - 4} text-anchor="end">${words.x}</text>
           ${this.#renderLines(layout)}
         </svg>`,
       )}
-      ${this.renderReadout("Point at a pair, or walk along them with the arrow keys.")}
+      ${this.renderReadout(words.hint)}
       ${guard([this.settled], () => this.#renderTable())}
     `;
   }
@@ -144,14 +145,14 @@ export class RopewalkSlowdown extends PairChart {
     const right = width - margin.right;
     const top = y(factor);
     const bottom = height - margin.bottom;
-    const words = width < narrow ? "further than trained" : "in here, further than it was trained to turn";
-    const labelled = bottom - top > 44 && right - left > measureIn(this, 12)(words) + 12;
+    const further = width < narrow ? words.furtherShort : words.further;
+    const labelled = bottom - top > 44 && right - left > measureIn(this, 12)(further) + 12;
     return svg`
       <rect class="further" x=${left} y=${top} width=${right - left} height=${bottom - top}></rect>
       <path class="bound" d="M${left} ${margin.top}V${bottom}M${left} ${top}H${right}"></path>
-      <text class="halo" x=${left - 6} y=${margin.top + 10} text-anchor="end">came round in training</text>
-      <text class="halo" x=${left + 6} y=${margin.top + 10}>never did</text>
-      ${labelled ? svg`<text x=${right - 6} y=${bottom - 10} text-anchor="end">${words}</text>` : nothing}
+      <text class="halo" x=${left - 6} y=${margin.top + 10} text-anchor="end">${words.round}</text>
+      <text class="halo" x=${left + 6} y=${margin.top + 10}>${words.never}</text>
+      ${labelled ? svg`<text x=${right - 6} y=${bottom - 10} text-anchor="end">${further}</text>` : nothing}
     `;
   }
 
@@ -211,20 +212,18 @@ export class RopewalkSlowdown extends PairChart {
   }
 
   protected override sentence(pair: number): string {
-    const each = this.lines.map(({ name, values }) => `${name} ×${figure(values[pair] as number)}`);
-    return `pair ${pair}: ${each.join(", ")}`;
+    const each = this.lines.map(({ name, values }) => ({ name, times: figure(values[pair] as number) }));
+    return words.at(pair, each);
   }
 
   #renderTable() {
     if (this.settled === 0) return nothing;
     return html`<div class="visually-hidden">
       <table>
-        <caption>
-          Positions for one turn, by scaling
-        </caption>
+        <caption>${words.table.caption}</caption>
         <thead>
           <tr>
-            <th scope="col">pair</th>
+            <th scope="col">${words.table.pair}</th>
             ${this.lines.map(({ name }) => html`<th scope="col">${name}</th>`)}
           </tr>
         </thead>
