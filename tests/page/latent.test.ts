@@ -65,7 +65,7 @@ const pipeline = new LatentPipeline(engine);
 async function expectShown(page: Page, change: Partial<LatentSettings>): Promise<void> {
   const { difference, elements, bytes, naive, absorbed, keys } = pipeline.run({ ...settings, ...change });
   await frame(page);
-  const exponent = (value: number) => (value === 0 ? "0" : value.toExponential(1));
+  const exponent = (value: number) => (value === 0 ? "0" : value.toExponential(1).replace("-", "−"));
   const total = ({ cost }: typeof naive) => grouped(cost.total.multiplyAdds);
   expect(await text(page, "difference")).toBe(exponent(difference.out));
   expect(await page.locator("#difference + .note").innerText()).toContain(exponent(difference.weights));
