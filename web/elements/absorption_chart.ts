@@ -5,7 +5,11 @@ import { property, state } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
 import type { AbsorptionResults } from "./absorption_pipeline.js";
 import { Chart, chart, cursor, narrow } from "./chart.js";
+import { exponential } from "./figure.js";
 import { fixed } from "./picture.js";
+import { words as absorption } from "./words/en/absorption.js";
+
+const words = absorption.chart;
 
 const margin = { top: 22, right: 14, bottom: 38, left: 54 };
 /** Near distances are told apart, far ones are all there. */
@@ -113,31 +117,31 @@ export class RopewalkAbsorptionChart extends Chart {
     const looked = cursor(distance === undefined ? undefined : x(distance), margin.top, bottom);
     return html`
       ${this.renderChart(
-        "Scores and errors by distance: arrow keys go from one distance to the next",
-        html`<h3>One query and one latent: their score, and what the best single matrix makes of it</h3>
+        words.label,
+        html`<h3>${words.score}</h3>
         <svg width=${width} height=${height} aria-hidden="true">
           ${shade}
           <g class="score"></g>
           <path class="curve" d=${curve(results.score, score)}></path>
           <line class="curve flat" x1=${margin.left} x2=${width - margin.right}
             y1=${score(results.absorbedScore)} y2=${score(results.absorbedScore)}></line>
-          <text x=${width - margin.right} y="12" text-anchor="end">dashed: by one matrix, the same at every distance</text>
+          <text x=${width - margin.right} y="12" text-anchor="end">${words.dashed}</text>
           ${looked}
         </svg>
-        <h3>All queries and latents: root mean square of the error, in parts of the score</h3>
+        <h3>${words.error}</h3>
         <svg width=${width} height=${height} aria-hidden="true">
           ${shade}
           <g class="error"></g>
           <g class="x"></g>
           <path class="curve" d=${curve(results.rotary, error)}></path>
           <path class="curve decoupled" d=${curve(results.decoupled, error)}></path>
-          <text x=${width - margin.right} y="12" text-anchor="end">RoPE on the expanded keys, by one matrix</text>
-          <text class="halo" x=${margin.left + 8} y=${error(0) - 8}>decoupled: at most ${Math.max(...results.decoupled).toExponential(1)}</text>
-          <text x=${width - margin.right} y=${height - 2} text-anchor="end">distance from query to key, in tokens</text>
+          <text x=${width - margin.right} y="12" text-anchor="end">${words.rotated}</text>
+          <text class="halo" x=${margin.left + 8} y=${error(0) - 8}>${words.decoupled(exponential(Math.max(...results.decoupled)))}</text>
+          <text x=${width - margin.right} y=${height - 2} text-anchor="end">${words.x}</text>
           ${looked}
         </svg>`,
       )}
-      ${this.renderReadout("Point at a distance, or walk along them with the arrow keys.")}
+      ${this.renderReadout(words.hint)}
       ${guard([this.settled], () => this.#renderTable(results))}
     `;
   }
@@ -154,9 +158,12 @@ export class RopewalkAbsorptionChart extends Chart {
     const { results } = this;
     if (results === undefined) return "";
     const { rotary, decoupled, score, absorbedScore } = results;
-    return (
-      `distance ${distance}: the score is ${fixed(score[distance] as number, 3)}, by one matrix ${fixed(absorbedScore, 3)}; ` +
-      `error of all ${percent(rotary[distance] as number)}, decoupled ${(decoupled[distance] as number).toExponential(1)}`
+    return words.at(
+      distance,
+      fixed(score[distance] as number, 3),
+      fixed(absorbedScore, 3),
+      percent(rotary[distance] as number),
+      exponential(decoupled[distance] as number),
     );
   }
 
@@ -165,11 +172,9 @@ export class RopewalkAbsorptionChart extends Chart {
     const shown = [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, results.count - 1];
     return html`<div class="visually-hidden">
       <table>
-        <caption>
-          Errors by distance, the single matrix fitted to distances below ${results.contextLen}
-        </caption>
+        <caption>${words.table.caption(results.contextLen)}</caption>
         <thead>
-          <tr><th scope="col">distance</th><th scope="col">score</th><th scope="col">rotated, absorbed</th><th scope="col">decoupled, absorbed</th></tr>
+          <tr><th scope="col">${words.table.distance}</th><th scope="col">${words.table.score}</th><th scope="col">${words.table.rotated}</th><th scope="col">${words.table.decoupled}</th></tr>
         </thead>
         <tbody>
           ${shown.map(
@@ -177,7 +182,7 @@ export class RopewalkAbsorptionChart extends Chart {
               <th scope="row">${distance}</th>
               <td>${fixed(results.score[distance] as number, 3)}</td>
               <td>${percent(results.rotary[distance] as number)}</td>
-              <td>${(results.decoupled[distance] as number).toExponential(1)}</td>
+              <td>${exponential(results.decoupled[distance] as number)}</td>
             </tr>`,
           )}
         </tbody>
