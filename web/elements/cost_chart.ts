@@ -5,6 +5,10 @@ import { property, state } from "lit/decorators.js";
 import { bytesText } from "./cache_bars.js";
 import { Chart, chart, cursor, narrow } from "./chart.js";
 import { lengths, type Measurement, type Phase, type Way, ways } from "./cost_pipeline.js";
+import { grouped } from "./figure.js";
+import { words as cost } from "./words/en/cost.js";
+
+const words = cost.chart;
 
 export type Quantity = "multiplyAdds" | "bytes" | "milliseconds";
 
@@ -14,14 +18,8 @@ export type Curves = Record<Way, readonly (number | undefined)[]>;
 const margin = { top: 16, right: 22, bottom: 38, left: 62 };
 const dashes: Record<Way, string> = { kept: "2 3", expanded: "7 4", absorbed: "" };
 
-export const wayWords: Record<Way, string> = {
-  kept: "naive, all heads’ keys and values kept",
-  expanded: "naive, expanded from latents each time",
-  absorbed: "absorbed, latents as they are",
-};
-
 export const quantityText: Record<Quantity, (value: number) => string> = {
-  multiplyAdds: (value) => `${siText(value)} multiply-adds`,
+  multiplyAdds: (value) => words.multiplyAdds(siText(value)),
   bytes: bytesText,
   milliseconds: (value) => `${value >= 99.5 ? Math.round(value) : value.toPrecision(2)} ms`,
 };
@@ -125,16 +123,16 @@ export class RopewalkCostChart extends Chart {
         ${ways.map(
           (way) => html`<li>
             <svg aria-hidden="true"><path class="curve" stroke-dasharray=${dashes[way]} d="M0 5H34"></path></svg>
-            ${wayWords[way]}
+            ${words.ways[way]}
           </li>`,
         )}
       </ul>
       ${this.renderChart(
-        "Cost by length: arrow keys go from one length to the next",
+        words.label,
         html`<svg width=${width} height=${height} aria-hidden="true">
           <g class="y"></g>
           <g class="x"></g>
-          <text x=${width - margin.right} y=${height - 2} text-anchor="end">tokens, those before with the new ones</text>
+          <text x=${width - margin.right} y=${height - 2} text-anchor="end">${words.x}</text>
           ${cursor(looked, margin.top, height - margin.bottom)}
           ${ways.map(
             (way) => svg`<path class="curve" stroke-dasharray=${dashes[way]} d=${path(way)}></path>
@@ -146,7 +144,7 @@ export class RopewalkCostChart extends Chart {
           )}
         </svg>`,
       )}
-      ${this.renderReadout("Point at a length, or walk along them with the arrow keys.", (point) => this.#lines(point))}
+      ${this.renderReadout(words.hint, (point) => this.#lines(point))}
       ${this.#renderTable(curves)}
     `;
   }
@@ -169,36 +167,36 @@ export class RopewalkCostChart extends Chart {
   }
 
   #lines(at: number) {
-    const { curves, quantity } = this;
-    return html`<b>${(lengths[at] as number).toLocaleString("en")} tokens</b>${ways.map((way) => {
-      const value = curves?.[way][at];
-      return value === undefined ? nothing : html`<br />${wayWords[way]}: ${quantityText[quantity](value)}`;
-    })}`;
+    const tokens = words.tokens(grouped(lengths[at] as number));
+    return html`<b>${tokens}</b>${this.#costs(at).map((line) => html`<br />${line}`)}`;
   }
 
   protected override sentence(at: number): string {
-    const { curves, quantity } = this;
-    const parts = ways.flatMap((way) => {
-      const value = curves?.[way][at];
-      return value === undefined ? [] : [`${wayWords[way]}: ${quantityText[quantity](value)}`];
+    return words.said(grouped(lengths[at] as number), this.#costs(at));
+  }
+
+  /** Of each way that there is one for. */
+  #costs(at: number): string[] {
+    return ways.flatMap((way) => {
+      const value = this.curves?.[way][at];
+      return value === undefined ? [] : [words.atWay(way, quantityText[this.quantity](value))];
     });
-    return `${(lengths[at] as number).toLocaleString("en")} tokens. ${parts.join("; ")}`;
   }
 
   #renderTable(curves: Curves) {
     return html`<div class="visually-hidden">
       <table>
-        <caption>Cost of one layer</caption>
+        <caption>${words.table.caption}</caption>
         <thead>
-          <tr><th scope="col">tokens</th>${ways.map((way) => html`<th scope="col">${wayWords[way]}</th>`)}</tr>
+          <tr><th scope="col">${words.table.tokens}</th>${ways.map((way) => html`<th scope="col">${words.ways[way]}</th>`)}</tr>
         </thead>
         <tbody>
           ${lengths.map(
             (length, i) => html`<tr>
-              <th scope="row">${length.toLocaleString("en")}</th>
+              <th scope="row">${grouped(length)}</th>
               ${ways.map((way) => {
                 const value = curves[way][i];
-                return html`<td>${value === undefined ? "not measured" : quantityText[this.quantity](value)}</td>`;
+                return html`<td>${value === undefined ? words.table.notMeasured : quantityText[this.quantity](value)}</td>`;
               })}
             </tr>`,
           )}
