@@ -3,9 +3,12 @@ import { css, html, nothing, type PropertyValues, svg } from "lit";
 import { property } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
 import { chart, cursor, narrow, round } from "./chart.js";
-import { figure } from "./figure.js";
+import { figure, grouped } from "./figure.js";
 import { PairChart, pairScale, pairTicks } from "./pair_chart.js";
 import type { Turning } from "./turning.js";
+import { words as model } from "./words/en/model.js";
+
+const words = model.wavelengths;
 
 const margin = { top: 26, right: 12, bottom: 40, left: 62 };
 
@@ -148,34 +151,32 @@ export class RopewalkWavelengths extends PairChart {
           isStretched
             ? html`<span>
                 <svg aria-hidden="true"><circle class="unscaled" cx="10" cy="6" r="3"></circle></svg>
-                by rope_theta alone
+                ${words.alone}
               </span>`
             : nothing
         }
         <span>
           <svg aria-hidden="true"><circle class="scaled" cx="10" cy="6" r="3.25"></circle></svg>
-          ${isStretched ? "as the model turns" : "as the model turns, which is by rope_theta alone"}
+          ${isStretched ? words.scaled : words.both}
         </span>
         ${
           isStill
-            ? html`<span><svg aria-hidden="true"><path class="still" d="M10 2V10"></path></svg> not turned at all</span>`
+            ? html`<span><svg aria-hidden="true"><path class="still" d="M10 2V10"></path></svg> ${words.still}</span>`
             : nothing
         }
       </p>
       ${this.renderChart(
-        "Positions for one turn, pair by pair: arrow keys go from one to the next",
+        words.label,
         html`<svg width=${layout.width} height=${layout.height} aria-hidden="true">
           ${this.#renderLengths(layout)}
           <g class="y"></g>
           <g class="x"></g>
-          <text x="0" y="12">positions for one turn</text>
-          <text x=${layout.width - margin.right} y=${layout.height - 4} text-anchor="end">
-            pair, from the fastest to the slowest
-          </text>
+          <text x="0" y="12">${words.y}</text>
+          <text x=${layout.width - margin.right} y=${layout.height - 4} text-anchor="end">${words.x}</text>
           ${this.#renderPairs(layout, scaled, unscaled)}
         </svg>`,
       )}
-      ${this.renderReadout("Point at a pair, or walk along them with the arrow keys.")}
+      ${this.renderReadout(words.hint)}
       ${guard([this.settled], () => this.#renderTable())}
     `;
   }
@@ -191,17 +192,17 @@ export class RopewalkWavelengths extends PairChart {
     const trained = y(trainedLength ?? length);
     // Two labels stand on two sides of their lines, away from each other.
     const isAbove = trained <= now;
-    const label = (name: string, at: number, above: boolean, words: string) =>
-      svg`<text class="halo ${name}" x=${margin.left + 6} y=${at + (above ? -5 : 14)}>${words}</text>`;
+    const label = (name: string, at: number, above: boolean, text: string) =>
+      svg`<text class="halo ${name}" x=${margin.left + 6} y=${at + (above ? -5 : 14)}>${text}</text>`;
     return svg`
       <rect class="beyond" x=${margin.left} y=${margin.top} width=${right - margin.left}
         height=${Math.max(0, now - margin.top)}></rect>
       ${line("length", now)}
-      ${label("now", now, !isAnother || !isAbove, `length ${length.toLocaleString("en")}${width < narrow ? "" : "; above, no pair comes round once"}`)}
+      ${label("now", now, !isAnother || !isAbove, (width < narrow ? words.lengthShort : words.length)(grouped(length)))}
       ${
         isAnother
           ? svg`${line("trained", trained)}
-              ${label("", trained, isAbove, `trained with ${(trainedLength ?? 0).toLocaleString("en")}`)}`
+              ${label("", trained, isAbove, words.trained(grouped(trainedLength ?? 0)))}`
           : nothing
       }
     `;
@@ -251,10 +252,11 @@ export class RopewalkWavelengths extends PairChart {
     const now = scaled?.wavelength[pair];
     const before = unscaled?.wavelength[pair];
     if (scaled === undefined || now === undefined || before === undefined) return "";
-    if (!Number.isFinite(now)) return `pair ${pair} is not turned`;
-    const was = now === before ? "" : ` (by rope_theta alone in ${figure(before)})`;
+    if (!Number.isFinite(now)) return words.atStill(pair);
     const turns = figure(scaled.turns[pair] as number);
-    return `pair ${pair} comes round in ${figure(now)} positions${was}: ${turns} turns in ${length.toLocaleString("en")}`;
+    return now === before
+      ? words.at(pair, figure(now), turns, grouped(length))
+      : words.atScaled(pair, figure(now), figure(before), turns, grouped(length));
   }
 
   #renderTable() {
@@ -262,15 +264,13 @@ export class RopewalkWavelengths extends PairChart {
     if (this.settled === 0 || scaled === undefined || unscaled === undefined) return nothing;
     return html`<div class="visually-hidden">
       <table>
-        <caption>
-          Positions for one turn, and turns in ${this.length.toLocaleString("en")} positions
-        </caption>
+        <caption>${words.table.caption(grouped(this.length))}</caption>
         <thead>
           <tr>
-            <th scope="col">pair</th>
-            <th scope="col">positions for one turn</th>
-            <th scope="col">by rope_theta alone</th>
-            <th scope="col">turns</th>
+            <th scope="col">${words.table.pair}</th>
+            <th scope="col">${words.table.positions}</th>
+            <th scope="col">${words.table.alone}</th>
+            <th scope="col">${words.table.turns}</th>
           </tr>
         </thead>
         <tbody>
@@ -291,8 +291,8 @@ export class RopewalkWavelengths extends PairChart {
 
 /** A power of ten, for an axis. */
 function powerText(value: number): string {
-  if (value < 1e6) return value.toLocaleString("en");
-  return value < 1e9 ? `${(value / 1e6).toLocaleString("en")} M` : value.toExponential(0).replace("e+", "e");
+  if (value < 1e6) return grouped(value);
+  return value < 1e9 ? `${grouped(value / 1e6)} M` : value.toExponential(0).replace("e+", "e");
 }
 
 /** A circle, as an arc there and an arc back. */
