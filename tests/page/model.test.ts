@@ -75,7 +75,7 @@ async function expectShown(page: Page, asked: Asked): Promise<ModelRope> {
     never: `${never} of ${rope.invFreq.length}`,
     slowest: figure(slowest),
   });
-  expect(await model(page).locator("output.length").innerText()).toBe(grouped(length));
+  expect(await model(page).locator("output[for=length]").innerText()).toBe(grouped(length));
   const partner = { half: `i + ${rope.rotaryDim / 2}`, interleaved: "2i + 1" };
   if (rope.layout !== undefined) {
     expect(await model(page).locator("#layout + .note").innerText()).toContain(
@@ -96,13 +96,13 @@ async function stretch(page: Page, length: number): Promise<void> {
     const middle = (low + high) >> 1;
     await slider.fill(String(middle));
     await frame(page);
-    const at = Number((await model(page).locator("output.length").innerText()).replaceAll(",", ""));
+    const at = Number((await model(page).locator("output[for=length]").innerText()).replaceAll(",", ""));
     if (at < length) low = middle + 1;
     else high = middle;
   }
   await slider.fill(String(low));
   await frame(page);
-  expect(await model(page).locator("output.length").innerText()).toBe(grouped(length));
+  expect(await model(page).locator("output[for=length]").innerText()).toBe(grouped(length));
 }
 
 const rotating = examples.filter(({ name }) => !name.startsWith("BLOOM"));
