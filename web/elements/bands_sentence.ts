@@ -1,8 +1,12 @@
 import { css, html, nothing } from "lit";
 import { property, state } from "lit/decorators.js";
 import type { Span } from "./bands_pipeline.js";
+import { grouped } from "./figure.js";
 import { Picture, tokenLabel } from "./picture.js";
 import { theme } from "./theme.js";
+import { words as bands } from "./words/en/bands.js";
+
+const words = bands.sentence;
 
 /** Told when the user presses a token. */
 export class TokenEvent extends Event {
@@ -113,7 +117,7 @@ export class RopewalkBandsSentence extends Picture {
     return html`<div
       class="tokens"
       role="group"
-      aria-label="The sentence: pressed tokens are the ${this.choosing}; a press takes a token, and one beside the phrase adds to it"
+      aria-label=${words.label[this.choosing]}
       @keydown=${this.#onKey}
       @focusin=${this.#onFocus}
     >
@@ -131,10 +135,8 @@ export class RopewalkBandsSentence extends Picture {
   }
 
   #renderMore() {
-    const count = Math.abs(this.more);
-    return html`<span class="between"
-      >… ${count.toLocaleString("en")} ${this.more > 0 ? "more" : "fewer"} between …</span
-    >`;
+    const count = grouped(Math.abs(this.more));
+    return html`<span class="between">${this.more > 0 ? words.more(count) : words.fewer(count)}</span>`;
   }
 
   readonly #onClick = (event: Event): void => {
