@@ -7,6 +7,7 @@ import type { AbsorptionResults } from "./absorption_pipeline.js";
 import { Chart, chart, cursor, narrow } from "./chart.js";
 import { exponential } from "./figure.js";
 import { fixed } from "./picture.js";
+import { hiddenTable } from "./table.js";
 import { words as absorption } from "./words/en/absorption.js";
 
 const words = absorption.chart;
@@ -170,24 +171,16 @@ export class RopewalkAbsorptionChart extends Chart {
   #renderTable(results: AbsorptionResults) {
     if (this.settled === 0) return nothing;
     const shown = [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, results.count - 1];
-    return html`<div class="visually-hidden">
-      <table>
-        <caption>${words.table.caption(results.contextLen)}</caption>
-        <thead>
-          <tr><th scope="col">${words.table.distance}</th><th scope="col">${words.table.score}</th><th scope="col">${words.table.rotated}</th><th scope="col">${words.table.decoupled}</th></tr>
-        </thead>
-        <tbody>
-          ${shown.map(
-            (distance) => html`<tr>
-              <th scope="row">${distance}</th>
-              <td>${fixed(results.score[distance] as number, 3)}</td>
-              <td>${percent(results.rotary[distance] as number)}</td>
-              <td>${exponential(results.decoupled[distance] as number)}</td>
-            </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>`;
+    return hiddenTable(
+      words.table.caption(results.contextLen),
+      [words.table.distance, words.table.score, words.table.rotated, words.table.decoupled],
+      shown.map((distance) => [
+        distance,
+        fixed(results.score[distance] as number, 3),
+        percent(results.rotary[distance] as number),
+        exponential(results.decoupled[distance] as number),
+      ]),
+    );
   }
 }
 

@@ -13,8 +13,10 @@ import {
 } from "./bands_pipeline.js";
 import { headHeight, LookEvent } from "./bands_stack.js";
 import { grouped } from "./figure.js";
+import { stepOf } from "./keys.js";
 import { fixed, Picture } from "./picture.js";
 import { greyOf, mix, pixel } from "./strip.js";
+import { hiddenTable } from "./table.js";
 import { anglePixels, angleSteps, inks, theme } from "./theme.js";
 import { words as bands } from "./words/en/bands.js";
 
@@ -413,27 +415,15 @@ export class RopewalkBandsDistance extends Picture {
     const rows = Array.from(curve.distances, (distance, i) => ({ distance, i })).filter(({ distance }) =>
       Number.isInteger(Math.log2(distance)),
     );
-    return html`<div class="visually-hidden">
-      <table>
-        <caption>${words.table.caption(grouped(this.distance), fixed(score, 3), fixed(left, 3))}</caption>
-        <thead>
-          <tr>
-            <th scope="col">${words.table.distance}</th>
-            <th scope="col">${words.table.all}</th>
-            <th scope="col">${words.table.left}</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${rows.map(
-            ({ distance, i }) => html`<tr>
-              <th scope="row">${grouped(distance)}</th>
-              <td>${fixed(curve.all[i] as number, 3)}</td>
-              <td>${fixed(curve.left[i] as number, 3)}</td>
-            </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>`;
+    return hiddenTable(
+      words.table.caption(grouped(this.distance), fixed(score, 3), fixed(left, 3)),
+      [words.table.distance, words.table.all, words.table.left],
+      rows.map(({ distance, i }) => [
+        grouped(distance),
+        fixed(curve.all[i] as number, 3),
+        fixed(curve.left[i] as number, 3),
+      ]),
+    );
   }
 
   #go(distance: number): void {
@@ -448,7 +438,7 @@ export class RopewalkBandsDistance extends Picture {
   readonly #onKey = (event: KeyboardEvent): void => {
     const { distance } = this;
     const step = Math.max(1, Math.round(distance / 32));
-    const steps: Record<string, number> = {
+    const to = stepOf(event, {
       ArrowLeft: distance - step,
       ArrowDown: distance - step,
       ArrowRight: distance + step,
@@ -457,11 +447,8 @@ export class RopewalkBandsDistance extends Picture {
       PageUp: distance * 2,
       Home: 1,
       End: furthest,
-    };
-    const to = steps[event.key];
-    if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    this.#go(to);
+    });
+    if (to !== undefined) this.#go(to);
   };
 
   #goTo(event: PointerEvent): void {

@@ -2,6 +2,7 @@ import { css, html, nothing } from "lit";
 import { property, state } from "lit/decorators.js";
 import type { Span } from "./bands_pipeline.js";
 import { grouped } from "./figure.js";
+import { stepOf } from "./keys.js";
 import { Picture, tokenLabel } from "./picture.js";
 import { theme } from "./theme.js";
 import { words as bands } from "./words/en/bands.js";
@@ -149,15 +150,13 @@ export class RopewalkBandsSentence extends Picture {
 
   readonly #onKey = (event: KeyboardEvent): void => {
     const last = this.tokens.length - 1;
-    const steps: Record<string, number> = {
+    const to = stepOf(event, {
       ArrowLeft: this.cursor - 1,
       ArrowRight: this.cursor + 1,
       Home: 0,
       End: last,
-    };
-    const to = steps[event.key];
-    if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
+    });
+    if (to === undefined) return;
     this.renderRoot.querySelector<HTMLElement>(`[data-token="${Math.max(0, Math.min(last, to))}"]`)?.focus();
   };
 }

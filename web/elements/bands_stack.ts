@@ -3,6 +3,7 @@ import { css, html, nothing, type PropertyValues, svg } from "lit";
 import { property, state } from "lit/decorators.js";
 import type { BandsResults } from "./bands_pipeline.js";
 import { figure } from "./figure.js";
+import { stepOf } from "./keys.js";
 import { fixed, Picture } from "./picture.js";
 import { angleColor, theme } from "./theme.js";
 import { words as bands } from "./words/en/bands.js";
@@ -252,15 +253,13 @@ export class RopewalkBandsStack extends Picture {
 
   readonly #onKey = (event: KeyboardEvent): void => {
     const last = (this.results?.parts.length ?? 1) - 1;
-    const steps: Record<string, number> = {
+    const to = stepOf(event, {
       ArrowUp: this.cursor - 1,
       ArrowDown: this.cursor + 1,
       Home: 0,
       End: last,
-    };
-    const to = steps[event.key];
-    if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
+    });
+    if (to === undefined) return;
     this.renderRoot.querySelector<HTMLElement>(`[data-pair="${Math.max(0, Math.min(last, to))}"]`)?.focus();
   };
 }

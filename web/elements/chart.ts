@@ -3,6 +3,7 @@ import { select } from "d3-selection";
 import { css, html, nothing, svg } from "lit";
 import { state } from "lit/decorators.js";
 import { grouped } from "./figure.js";
+import { stepOf } from "./keys.js";
 import { Picture } from "./picture.js";
 import { readout, theme } from "./theme.js";
 
@@ -162,7 +163,7 @@ export abstract class Chart extends Picture {
 
   readonly #onKey = (event: KeyboardEvent): void => {
     const at = this.current ?? 0;
-    const steps: Record<string, number> = {
+    const to = stepOf(event, {
       ArrowLeft: at - 1,
       ArrowDown: at - 1,
       ArrowRight: at + 1,
@@ -171,11 +172,8 @@ export abstract class Chart extends Picture {
       PageUp: at + this.page,
       Home: 0,
       End: this.last,
-    };
-    const to = steps[event.key];
-    if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    this.#goTo(Math.max(0, Math.min(this.last, to)), true);
+    });
+    if (to !== undefined) this.#goTo(Math.max(0, Math.min(this.last, to)), true);
   };
 
   readonly #onPoint = (event: PointerEvent): void => {

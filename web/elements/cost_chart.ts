@@ -6,6 +6,7 @@ import { bytesText } from "./cache_bars.js";
 import { Chart, chart, cursor, narrow } from "./chart.js";
 import { lengths, type Measurement, type Phase, type Way, ways } from "./cost_pipeline.js";
 import { grouped } from "./figure.js";
+import { hiddenTable } from "./table.js";
 import { words as cost } from "./words/en/cost.js";
 
 const words = cost.chart;
@@ -184,25 +185,17 @@ export class RopewalkCostChart extends Chart {
   }
 
   #renderTable(curves: Curves) {
-    return html`<div class="visually-hidden">
-      <table>
-        <caption>${words.table.caption}</caption>
-        <thead>
-          <tr><th scope="col">${words.table.tokens}</th>${ways.map((way) => html`<th scope="col">${words.ways[way]}</th>`)}</tr>
-        </thead>
-        <tbody>
-          ${lengths.map(
-            (length, i) => html`<tr>
-              <th scope="row">${grouped(length)}</th>
-              ${ways.map((way) => {
-                const value = curves[way][i];
-                return html`<td>${value === undefined ? words.table.notMeasured : quantityText[this.quantity](value)}</td>`;
-              })}
-            </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>`;
+    return hiddenTable(
+      words.table.caption,
+      [words.table.tokens, ...ways.map((way) => words.ways[way])],
+      lengths.map((length, i) => [
+        grouped(length),
+        ...ways.map((way) => {
+          const value = curves[way][i];
+          return value === undefined ? words.table.notMeasured : quantityText[this.quantity](value);
+        }),
+      ]),
+    );
   }
 }
 

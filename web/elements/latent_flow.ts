@@ -4,6 +4,7 @@ import { guard } from "lit/directives/guard.js";
 import { fitted, measureIn } from "./labels.js";
 import type { LatentResults, Route } from "./latent_pipeline.js";
 import { fixed, Picture, tokenLabel } from "./picture.js";
+import { hiddenTable } from "./table.js";
 import { drawTensor, type TensorImage } from "./tensor_image.js";
 import { theme } from "./theme.js";
 import { words as latent } from "./words/en/latent.js";
@@ -398,23 +399,11 @@ export class RopewalkLatentFlow extends Picture {
   #renderTable({ keys, naive, absorbed }: LatentResults) {
     if (this.settled === 0) return nothing;
     const at = (route: Route, j: number) => fixed(route.weights[this.head * keys + j] as number, 6);
-    return html`<div class="visually-hidden">
-      <table>
-        <caption>${words.table.caption(this.head + 1)}</caption>
-        <thead>
-          <tr><th scope="col">${words.table.token}</th><th scope="col">${words.table.naive}</th><th scope="col">${words.table.absorbed}</th></tr>
-        </thead>
-        <tbody>
-          ${this.tokens.slice(0, keys).map(
-            (token, j) => html`<tr>
-              <th scope="row">${tokenLabel(token)}</th>
-              <td>${at(naive, j)}</td>
-              <td>${at(absorbed, j)}</td>
-            </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>`;
+    return hiddenTable(
+      words.table.caption(this.head + 1),
+      [words.table.token, words.table.naive, words.table.absorbed],
+      this.tokens.slice(0, keys).map((token, j) => [tokenLabel(token), at(naive, j), at(absorbed, j)]),
+    );
   }
 }
 

@@ -4,6 +4,8 @@ import { guard } from "lit/directives/guard.js";
 import { chart, narrow, round } from "./chart.js";
 import { figure } from "./figure.js";
 import { PairChart } from "./pair_chart.js";
+import { fixed } from "./picture.js";
+import { hiddenTable } from "./table.js";
 import { angleColor } from "./theme.js";
 import { words as longer } from "./words/en/longer.js";
 
@@ -159,32 +161,17 @@ export class RopewalkSeen extends PairChart {
 
   #renderTable() {
     if (this.settled === 0) return nothing;
-    return html`<div class="visually-hidden">
-      <table>
-        <caption>${words.table.caption}</caption>
-        <thead>
-          <tr>
-            <th scope="col">${words.table.pair}</th>
-            <th scope="col">${words.table.trained}</th>
-            <th scope="col">${words.table.now}</th>
-            <th scope="col">${words.table.angle}</th>
-            <th scope="col">${words.table.further}</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${Array.from(
-            this.angles,
-            (angle, i) => html`<tr>
-              <th scope="row">${i}</th>
-              <td>${figure(this.trainedTurns[i] as number)}</td>
-              <td>${figure(this.turns[i] as number)}</td>
-              <td>${angle.toFixed(3).replace("-", "−")}</td>
-              <td>${words.table[this.beyond.includes(i) ? "yes" : "no"]}</td>
-            </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>`;
+    return hiddenTable(
+      words.table.caption,
+      [words.table.pair, words.table.trained, words.table.now, words.table.angle, words.table.further],
+      Array.from(this.angles, (angle, i) => [
+        i,
+        figure(this.trainedTurns[i] as number),
+        figure(this.turns[i] as number),
+        fixed(angle, 3),
+        this.beyond.includes(i) ? words.table.yes : words.table.no,
+      ]),
+    );
   }
 }
 

@@ -6,6 +6,7 @@ import { chart, cursor, narrow, round } from "./chart.js";
 import { figure } from "./figure.js";
 import { measureIn } from "./labels.js";
 import { PairChart, pairScale, pairTicks } from "./pair_chart.js";
+import { hiddenTable } from "./table.js";
 import { words as longer } from "./words/en/longer.js";
 
 const words = longer.slowdown;
@@ -218,25 +219,13 @@ export class RopewalkSlowdown extends PairChart {
 
   #renderTable() {
     if (this.settled === 0) return nothing;
-    return html`<div class="visually-hidden">
-      <table>
-        <caption>${words.table.caption}</caption>
-        <thead>
-          <tr>
-            <th scope="col">${words.table.pair}</th>
-            ${this.lines.map(({ name }) => html`<th scope="col">${name}</th>`)}
-          </tr>
-        </thead>
-        <tbody>
-          ${Array.from(
-            { length: this.pairs },
-            (_, i) => html`<tr>
-              <th scope="row">${i}</th>
-              ${this.lines.map(({ wavelength }) => html`<td>${figure(wavelength[i] as number)}</td>`)}
-            </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>`;
+    return hiddenTable(
+      words.table.caption,
+      [words.table.pair, ...this.lines.map(({ name }) => name)],
+      Array.from({ length: this.pairs }, (_, i) => [
+        i,
+        ...this.lines.map(({ wavelength }) => figure(wavelength[i] as number)),
+      ]),
+    );
   }
 }

@@ -5,6 +5,7 @@ import { guard } from "lit/directives/guard.js";
 import { chart, cursor, narrow, round } from "./chart.js";
 import { figure, grouped } from "./figure.js";
 import { PairChart, pairScale, pairTicks } from "./pair_chart.js";
+import { hiddenTable } from "./table.js";
 import type { Turning } from "./turning.js";
 import { words as model } from "./words/en/model.js";
 
@@ -262,30 +263,16 @@ export class RopewalkWavelengths extends PairChart {
   #renderTable() {
     const { scaled, unscaled } = this;
     if (this.settled === 0 || scaled === undefined || unscaled === undefined) return nothing;
-    return html`<div class="visually-hidden">
-      <table>
-        <caption>${words.table.caption(grouped(this.length))}</caption>
-        <thead>
-          <tr>
-            <th scope="col">${words.table.pair}</th>
-            <th scope="col">${words.table.positions}</th>
-            <th scope="col">${words.table.alone}</th>
-            <th scope="col">${words.table.turns}</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${Array.from(
-            scaled.wavelength,
-            (value, i) => html`<tr>
-              <th scope="row">${i}</th>
-              <td>${figure(value)}</td>
-              <td>${figure(unscaled.wavelength[i] as number)}</td>
-              <td>${figure(scaled.turns[i] as number)}</td>
-            </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>`;
+    return hiddenTable(
+      words.table.caption(grouped(this.length)),
+      [words.table.pair, words.table.positions, words.table.alone, words.table.turns],
+      Array.from(scaled.wavelength, (value, i) => [
+        i,
+        figure(value),
+        figure(unscaled.wavelength[i] as number),
+        figure(scaled.turns[i] as number),
+      ]),
+    );
   }
 }
 
