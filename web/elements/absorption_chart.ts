@@ -1,7 +1,7 @@
 import { type ScaleLinear, type ScaleSymLog, scaleLinear, scaleSymlog } from "d3-scale";
 import { line } from "d3-shape";
 import { css, html, nothing, type PropertyValues, svg } from "lit";
-import { property, state } from "lit/decorators.js";
+import { property } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
 import type { AbsorptionResults } from "./absorption_pipeline.js";
 import { Chart, chart, cursor, narrow } from "./chart.js";
@@ -58,15 +58,9 @@ export class RopewalkAbsorptionChart extends Chart {
 
   @property({ attribute: false }) results: AbsorptionResults | undefined;
 
-  @state() private distance: number | undefined;
-
   #layout: Layout | undefined;
 
   protected override readonly page = 64;
-
-  protected override get current() {
-    return this.distance;
-  }
 
   protected override get last() {
     return (this.results?.count ?? 1) - 1;
@@ -74,10 +68,6 @@ export class RopewalkAbsorptionChart extends Chart {
 
   protected override pointAt(x: number) {
     return this.#layout && Math.round(this.#layout.x.invert(x));
-  }
-
-  protected override lookAt(distance: number | undefined) {
-    this.distance = distance;
   }
 
   protected override willUpdate(changed: PropertyValues): void {
@@ -105,7 +95,7 @@ export class RopewalkAbsorptionChart extends Chart {
   }
 
   protected override render() {
-    const { results, distance } = this;
+    const { results, at: distance } = this;
     const layout = this.#layout;
     if (results === undefined || layout === undefined) return nothing;
     const { width, height, x, score, error } = layout;

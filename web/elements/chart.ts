@@ -83,8 +83,9 @@ export abstract class Chart extends Picture {
   /** What the cursor is at, for who cannot see it: said when a key brings it there, not at every step of a slider. */
   @state() protected said = "";
 
-  /** The point that is looked at. */
-  protected abstract readonly current: number | undefined;
+  /** The point that is looked at, unless somebody else keeps it. */
+  @state() protected at: number | undefined;
+
   /** The last one; the first is 0. */
   protected abstract readonly last: number;
   /** Points that Page Up and Page Down pass. */
@@ -94,9 +95,17 @@ export abstract class Chart extends Picture {
 
   /** The point nearest to a place, in CSS pixels from the chart's left and top; undefined where there is none. */
   protected abstract pointAt(x: number, y: number): number | undefined;
-  protected abstract lookAt(point: number | undefined): void;
   /** What there is to read of a point. */
   protected abstract sentence(point: number): string;
+
+  /** The point that is looked at. */
+  protected get current(): number | undefined {
+    return this.at;
+  }
+
+  protected lookAt(point: number | undefined): void {
+    this.at = point;
+  }
 
   /** What is pointed at and walked along. */
   protected renderChart(label: string, content: unknown) {

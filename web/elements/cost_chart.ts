@@ -1,7 +1,7 @@
 import { type ScaleLogarithmic, scaleLog } from "d3-scale";
 import { line } from "d3-shape";
 import { css, html, nothing, svg } from "lit";
-import { property, state } from "lit/decorators.js";
+import { property } from "lit/decorators.js";
 import { bytesText } from "./cache_bars.js";
 import { Chart, chart, cursor, narrow } from "./chart.js";
 import { lengths, type Measurement, type Phase, type Way, ways } from "./cost_pipeline.js";
@@ -66,13 +66,7 @@ export class RopewalkCostChart extends Chart {
   @property({ attribute: false }) curves: Curves | undefined;
   @property() quantity: Quantity = "multiplyAdds";
 
-  @state() private at: number | undefined;
-
   #layout: Layout | undefined;
-
-  protected override get current() {
-    return this.at;
-  }
 
   protected override get last() {
     return lengths.length - 1;
@@ -83,10 +77,6 @@ export class RopewalkCostChart extends Chart {
     if (length === undefined) return undefined;
     const off = lengths.map((one) => Math.abs(Math.log(one / length)));
     return off.indexOf(Math.min(...off));
-  }
-
-  protected override lookAt(at: number | undefined) {
-    this.at = at;
   }
 
   protected override willUpdate(): void {

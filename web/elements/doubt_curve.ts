@@ -1,7 +1,7 @@
 import { type ScaleContinuousNumeric, scaleLinear, scaleLog } from "d3-scale";
 import { area } from "d3-shape";
 import { css, html, nothing, svg } from "lit";
-import { property, state } from "lit/decorators.js";
+import { property } from "lit/decorators.js";
 import { Chart, chart, cursor } from "./chart.js";
 import type { Axis, Curve, Doubt } from "./doubts.js";
 import { fixed } from "./picture.js";
@@ -83,13 +83,7 @@ export class RopewalkDoubtCurve extends Chart {
 
   @property({ attribute: false }) doubt: Doubt | undefined;
 
-  @state() private at: number | undefined;
-
   #layout: Layout | undefined;
-
-  protected override get current() {
-    return this.at;
-  }
 
   protected override get last() {
     return (this.doubt?.spans.length ?? 1) - 1;
@@ -101,10 +95,6 @@ export class RopewalkDoubtCurve extends Chart {
     if (at === undefined || spans.length === 0) return undefined;
     const off = spans.map(({ first, last }) => Math.max(first - at, at - last));
     return off.indexOf(Math.min(...off));
-  }
-
-  protected override lookAt(at: number | undefined) {
-    this.at = at;
   }
 
   protected override willUpdate(): void {

@@ -8,7 +8,7 @@ import {
 } from "d3-scale";
 import { line } from "d3-shape";
 import { css, html, nothing, type PropertyValues, svg } from "lit";
-import { property, state } from "lit/decorators.js";
+import { property } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
 import { Chart, chart, cursor, narrow } from "./chart.js";
 import { figure } from "./drowning.js";
@@ -78,13 +78,7 @@ export class RopewalkDrowningCurves extends Chart {
   @property() word = "";
   @property() other = "";
 
-  @state() private stop: number | undefined;
-
   #layout: Layout | undefined;
-
-  protected override get current() {
-    return this.stop;
-  }
 
   protected override get last() {
     return stops.length - 1;
@@ -92,10 +86,6 @@ export class RopewalkDrowningCurves extends Chart {
 
   protected override pointAt(x: number) {
     return this.#layout && nearestStop(this.#layout.x.invert(x));
-  }
-
-  protected override lookAt(stop: number | undefined) {
-    this.stop = stop;
   }
 
   protected override willUpdate(changed: PropertyValues): void {
@@ -124,7 +114,7 @@ export class RopewalkDrowningCurves extends Chart {
   }
 
   protected override render() {
-    const { results, position, stop } = this;
+    const { results, position, at: stop } = this;
     const layout = this.#layout;
     if (results === undefined || layout === undefined) return nothing;
     const { width, height, lengthHeight, x, cosine, length } = layout;
@@ -182,7 +172,7 @@ export class RopewalkDrowningCurves extends Chart {
       this.#pick(this.pointAt(event.clientX - box.left));
     });
     this.addEventListener("keydown", (event) => {
-      if (event.key === "Enter") this.#pick(this.stop);
+      if (event.key === "Enter") this.#pick(this.at);
     });
   }
 
