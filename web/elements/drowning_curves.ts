@@ -14,10 +14,13 @@ import { property, query, state } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
 import { Chart, chart } from "./chart.js";
 import { figure } from "./drowning.js";
+import { grouped } from "./figure.js";
 import { furthest, type IntegerResults, lost, same, stops } from "./integer_pipeline.js";
 import { fixed, PositionEvent } from "./picture.js";
 import { readout, theme } from "./theme.js";
+import { words as all } from "./words/en/integer.js";
 
+const words = all.drowningCurves;
 const margin = { top: 44, right: 12, bottom: 40, left: 52 };
 const narrow = 480;
 const powers = [0, 1, 10, 100, 1000, 10_000, 100_000];
@@ -147,19 +150,19 @@ export class RopewalkDrowningCurves extends Chart {
     const dot = (y: number) => svg`<circle class="dot" cx=${x(position)} cy=${y} r="5"></circle>`;
     return html`
       ${this.renderChart(
-        "Cosines and length by position: arrow keys go from one to the next, Enter puts the words there",
-        html`<h3>Cosine of ${this.word} with its position to ${this.word} alone; dashed: of ${this.word} to ${this.other}, both at that position</h3>
+        words.label,
+        html`<h3>${words.cosines(this.word, this.other)}</h3>
         <svg width=${width} height=${height} aria-hidden="true">
           <g class="cosine" transform="translate(${margin.left - 6} 0)"></g>
-          ${this.#renderMark(layout, results.lostFrom, `under ${lost} from position`, 12)}
-          ${this.#renderMark(layout, results.sameFrom, `two words over ${same} alike from`, 30)}
+          ${this.#renderMark(layout, results.lostFrom, (from) => words.lost(lost, from), 12)}
+          ${this.#renderMark(layout, results.sameFrom, (from) => words.same(same, from), 30)}
           <path class="curve own" d=${curve(curves.cosine, cosine)}></path>
           <path class="curve alike" d=${curve(curves.alike, cosine)}></path>
           ${upright("at", position, margin.top, height - 10)}
           ${cursor(margin.top, height - 10)}
           ${dot(cosine(results.cosine))}${dot(cosine(results.alike))}
         </svg>
-        <h3>Length of ${this.word} with its position</h3>
+        <h3>${words.length(this.word)}</h3>
         <svg width=${width} height=${lengthHeight} aria-hidden="true">
           <g class="length" transform="translate(${margin.left - 6} 0)"></g>
           <g class="x" transform="translate(0 ${lengthHeight - margin.bottom + 4})"></g>
@@ -167,22 +170,27 @@ export class RopewalkDrowningCurves extends Chart {
           ${upright("at", position, 10, lengthHeight - margin.bottom)}
           ${cursor(10, lengthHeight - margin.bottom)}
           ${dot(length(results.lengths[2] as number))}
-          <text x=${width - margin.right} y=${lengthHeight - 2} text-anchor="end">position</text>
+          <text x=${width - margin.right} y=${lengthHeight - 2} text-anchor="end">${words.position}</text>
         </svg>`,
       )}
-      ${this.renderReadout("Point at a position, or walk along with the arrow keys; a click or Enter puts the words there.")}
+      ${this.renderReadout(words.hint)}
       ${guard([this.settled], () => this.#renderTable(results))}
     `;
   }
 
   /** Where something begins, said above it; at the right there is no room to its right. */
-  #renderMark({ x, width, height }: Layout, from: number | undefined, words: string, y: number) {
+  #renderMark(
+    { x, width, height }: Layout,
+    from: number | undefined,
+    text: (from: string) => string,
+    y: number,
+  ) {
     if (from === undefined) return nothing;
     const at = x(from);
     const isLate = at > width / 2;
     return svg`
       <line class="mark" x1=${at} x2=${at} y1=${y - 8} y2=${height - 10}></line>
-      <text class="mark halo" x=${at + (isLate ? -5 : 5)} y=${y} text-anchor=${isLate ? "end" : "start"}>${words} ${from.toLocaleString("en")}</text>`;
+      <text class="mark halo" x=${at + (isLate ? -5 : 5)} y=${y} text-anchor=${isLate ? "end" : "start"}>${text(grouped(from))}</text>`;
   }
 
   protected override firstUpdated(): void {
@@ -212,7 +220,7 @@ export class RopewalkDrowningCurves extends Chart {
     selectNode(xAxis)
       .call(
         bottom.tickFormat((value) =>
-          width < narrow && value > 1000 ? `${value / 1000}k` : value.toLocaleString("en"),
+          width < narrow && value > 1000 ? words.thousands(value / 1000) : grouped(value),
         ),
       )
       .call(bare as never);
@@ -229,7 +237,7 @@ export class RopewalkDrowningCurves extends Chart {
       .call(
         axisLeft<number>(length)
           .tickValues(powers.filter((value) => value >= 10 && value <= (length.domain()[1] ?? 0)))
-          .tickFormat((value) => value.toLocaleString("en"))
+          .tickFormat(grouped)
           .tickSize(across),
       )
       .call(bare as never);
@@ -239,18 +247,23 @@ export class RopewalkDrowningCurves extends Chart {
     const { results } = this;
     if (results === undefined) return "";
     const { cosine, alike, length } = results.curves;
-    return (
-      `position ${(stops[stop] as number).toLocaleString("en")}: cosine to ${this.word} alone ${fixed(cosine[stop] as number, 3)}, ` +
-      `to ${this.other} there ${fixed(alike[stop] as number, 3)}; length ${figure(length[stop] as number)}`
+    return words.sentence(
+      grouped(stops[stop] as number),
+      this.word,
+      fixed(cosine[stop] as number, 3),
+      this.other,
+      fixed(alike[stop] as number, 3),
+      figure(length[stop] as number),
     );
   }
 
   #renderTable({ curves }: IntegerResults) {
     if (this.settled === 0) return nothing;
+    const { table } = words;
     return html`<div class="visually-hidden"><table>
-      <caption>What adding the position makes of ${this.word}</caption>
+      <caption>${table.caption(this.word)}</caption>
       <thead>
-        <tr><th scope="col">position</th><th scope="col">length</th><th scope="col">cosine to the word alone</th><th scope="col">cosine to ${this.other} there</th></tr>
+        <tr><th scope="col">${table.position}</th><th scope="col">${table.length}</th><th scope="col">${table.cosine}</th><th scope="col">${table.alike(this.other)}</th></tr>
       </thead>
       <tbody>
         ${powers.map((position) => {
