@@ -1,10 +1,12 @@
 import { css, html, nothing, type PropertyValues, svg } from "lit";
 import { property, query } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
+import { grouped } from "./figure.js";
 import { fixed } from "./picture.js";
 import { type Stretch, StretchPicture, stretched } from "./stretch.js";
 import { paintAngles, paintLevels, type Strip, type View } from "./strip.js";
 import { inks, theme } from "./theme.js";
+import { words } from "./words/en/planes.js";
 
 /** What is drawn, strand by strand. */
 export interface Drawing {
@@ -125,12 +127,12 @@ export class RopewalkPlanes extends StretchPicture {
           <g transform="translate(${left} 0)">
             ${this.ticks().map(
               (tick) =>
-                svg`<text x=${this.x(tick.position)} y=${height + 16} text-anchor=${tick.anchor}>${tick.position.toLocaleString("en")}</text>`,
+                svg`<text x=${this.x(tick.position)} y=${height + 16} text-anchor=${tick.anchor}>${grouped(tick.position)}</text>`,
             )}
             ${
               hasBars
                 ? svg`<g transform="translate(0 ${height + axisHeight + 22})">
-                    <text x="0" y="-6">distance to the next position</text>
+                    <text x="0" y="-6">${words.distances}</text>
                     ${Array.from({ length: Math.floor(this.furthest) + 1 }, (_, level) => {
                       const y = barsHeight - this.#tall(level);
                       return svg`<line class="axis" x1="0" x2=${plotWidth} y1=${y} y2=${y}></line>
@@ -232,7 +234,7 @@ export class RopewalkPlanes extends StretchPicture {
       <table>
         <caption>${this.summary}</caption>
         <thead>
-          <tr><th scope="col">component</th>${columns.map(({ name }) => html`<th scope="col">${name}</th>`)}</tr>
+          <tr><th scope="col">${words.component}</th>${columns.map(({ name }) => html`<th scope="col">${name}</th>`)}</tr>
         </thead>
         <tbody>
           ${names.map(
@@ -246,7 +248,7 @@ export class RopewalkPlanes extends StretchPicture {
       ${
         this.distances.length === 0
           ? nothing
-          : html`<p>Distance from position ${this.position} to the next: ${fixed(this.distances[this.position - this.stretch.first] ?? 0, 3)}</p>`
+          : html`<p>${words.distance(this.position, fixed(this.distances[this.position - this.stretch.first] ?? 0, 3))}</p>`
       }
     </div>`;
   }
