@@ -2,9 +2,11 @@ import { line } from "d3-shape";
 import { css, html, nothing, type PropertyValues, svg } from "lit";
 import { property } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
+import { grouped } from "./figure.js";
 import { fixed } from "./picture.js";
 import { StretchPicture, stretched } from "./stretch.js";
 import { theme } from "./theme.js";
+import { words } from "./words/en/sinusoidal.js";
 
 export interface Curve {
   name: string;
@@ -102,7 +104,7 @@ export class RopewalkCurves extends StretchPicture {
           )}
           ${this.ticks().map(
             (tick) =>
-              svg`<text x=${this.x(tick.position)} y=${height + 16} text-anchor=${tick.anchor}>${tick.position.toLocaleString("en")}</text>`,
+              svg`<text x=${this.x(tick.position)} y=${height + 16} text-anchor=${tick.anchor}>${grouped(tick.position)}</text>`,
           )}
           ${guard([curves, plotWidth, height, levels], () => curves.map((curve) => this.#renderCurve(curve)))}
           ${
@@ -153,7 +155,7 @@ export class RopewalkCurves extends StretchPicture {
       <table>
         <caption>${this.summary}</caption>
         <thead>
-          <tr><th scope="col">position</th>${this.curves.map(({ name }) => html`<th scope="col">${name}</th>`)}</tr>
+          <tr><th scope="col">${words.table.position}</th>${this.curves.map(({ name }) => html`<th scope="col">${name}</th>`)}</tr>
         </thead>
         <tbody>
           ${Array.from({ length: Math.floor(span / step) }, (_, row) => first + row * step).map(

@@ -3,6 +3,7 @@ import { property, state } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
 import { fixed, Picture } from "./picture.js";
 import { angleColor, readout, theme } from "./theme.js";
+import { words } from "./words/en/dials.js";
 
 /** The pairs of a vector as arrows. */
 export interface Polar {
@@ -185,18 +186,18 @@ export class RopewalkDials extends Picture {
     return html`
       <div class="legend">
           <svg aria-hidden="true"><line class="before" x1="1" y1="4" x2="19" y2="4"></line></svg>
-          <span>before position</span>
+          <span>${words.before}</span>
           <svg aria-hidden="true">
             <line class="after" x1="2" y1="4" x2="15" y2="4" stroke=${angleColor(0.4)}></line>
             <circle class="tip" cx="15" cy="4" r="3" fill=${angleColor(0.4)}></circle>
           </svg>
-          <span>after</span>
+          <span>${words.after}</span>
       </div>
       <div
         class="dials"
         role="group"
         tabindex="0"
-        aria-label="Pairs of «${this.queryLabel}»: arrow keys go from one to the next"
+        aria-label=${words.label(this.queryLabel)}
         @keydown=${this.#onKey}
         @focus=${this.#onFocus}
         @blur=${this.#onLeave}
@@ -266,40 +267,40 @@ export class RopewalkDials extends Picture {
 
   #sentence(i: number, pair: Pair): string {
     const { turn, before, after, lengthBefore, lengthAfter, score } = pair;
-    const moved = this.rotary
-      ? `turned ${fixed(turn, 2)} rad`
-      : `from ${fixed(before, 2)} to ${fixed(after, 2)} rad`;
-    const length = `length ${fixed(lengthBefore, 3)} → ${fixed(lengthAfter, 3)}`;
-    const gives = this.scores.length > 0 ? `, gives ${signed(score)} to the score` : "";
-    return `pair ${i}: ${moved}, ${length}${gives}`;
+    const rest = [
+      fixed(lengthBefore, 3),
+      fixed(lengthAfter, 3),
+      this.scores.length > 0 ? signed(score) : undefined,
+    ] as const;
+    return this.rotary
+      ? words.turned(i, fixed(turn, 2), ...rest)
+      : words.moved(i, fixed(before, 2), fixed(after, 2), ...rest);
   }
 
   #summary(): string {
-    if (this.scores.length === 0) return "Point at a pair, or walk along them with the arrow keys.";
-    return `All ${this.#pairs.length} pairs together give ${signed(this.score, 3)}, the score.`;
+    return this.scores.length === 0 ? words.hint : words.summary(this.#pairs.length, signed(this.score, 3));
   }
 
   #renderTable() {
+    const { table } = words;
+    const hasScores = this.scores.length > 0;
     const numbers = ({ before, after, lengthBefore, lengthAfter, score }: Pair) => [
       fixed(before, 3),
       fixed(after, 3),
       fixed(lengthBefore, 3),
       fixed(lengthAfter, 3),
-      ...(this.scores.length > 0 ? [signed(score, 3)] : []),
+      ...(hasScores ? [signed(score, 3)] : []),
     ];
     return html`<div class="visually-hidden">
       <table>
         <caption>
-          Pairs of «${this.queryLabel}» before and after position${this.scores.length > 0 ? `, and what they give to its score with «${this.keyLabel}»` : ""}
+          ${hasScores ? table.scoreCaption(this.queryLabel, this.keyLabel) : table.caption(this.queryLabel)}
         </caption>
         <thead>
           <tr>
-            <th scope="col">pair</th>
-            <th scope="col">angle before, rad</th>
-            <th scope="col">angle after, rad</th>
-            <th scope="col">length before</th>
-            <th scope="col">length after</th>
-            ${this.scores.length > 0 ? html`<th scope="col">contribution</th>` : nothing}
+            ${[table.pair, ...table.numbers, ...(hasScores ? [table.score] : [])].map(
+              (name) => html`<th scope="col">${name}</th>`,
+            )}
           </tr>
         </thead>
         <tbody>
