@@ -6,8 +6,10 @@ import { css, html, nothing, svg } from "lit";
 import { property, query, state } from "lit/decorators.js";
 import { Chart, chart } from "./chart.js";
 import type { Axis, Curve, Doubt } from "./doubts.js";
+import { grouped } from "./figure.js";
 import { fixed } from "./picture.js";
 import { readout, theme } from "./theme.js";
+import { words } from "./words/en/doubts.js";
 
 const margin = { top: 8, right: 18, bottom: 40, left: 36 };
 const narrow = 300;
@@ -23,7 +25,7 @@ interface Layout {
   y: Scale;
 }
 
-const number = (value: number) => value.toLocaleString("en").replace("-", "−");
+const number = (value: number) => grouped(value).replace("-", "−");
 
 function scale({ scale }: Axis, domain: readonly number[], range: readonly number[]): Scale {
   return (scale === "log" ? scaleLog() : scaleLinear()).domain(domain).range(range);
@@ -165,7 +167,7 @@ export class RopewalkDoubtCurve extends Chart {
     return html`
       ${doubt.curves.length === 1 ? nothing : this.#renderLegend(doubt.curves)}
       ${this.renderChart(
-        `${doubt.title}, by ${doubt.x.words}: arrow keys walk along`,
+        words.label(doubt.title, doubt.x.words),
         html`<svg width=${width} height=${height} aria-hidden="true">
           <g class="y" transform="translate(${margin.left - 6} 0)"></g>
           <g class="x" transform="translate(0 ${bottom + 4})"></g>
@@ -176,7 +178,7 @@ export class RopewalkDoubtCurve extends Chart {
           ${doubt.marks.map((mark) => svg`<circle cx=${x(mark.x)} cy=${y(mark.y)} r="3.5"></circle>`)}
         </svg>`,
       )}
-      ${this.renderReadout("Point at the curve, or walk along it with the arrow keys.")}
+      ${this.renderReadout(words.hint)}
       ${this.#renderTable(doubt)}
     `;
   }
@@ -221,12 +223,12 @@ export class RopewalkDoubtCurve extends Chart {
 
   #place({ x, spans }: Doubt, span: number): string {
     const { first, last } = spans[span] ?? { first: 0, last: 0 };
-    return `${x.words} ${first === last ? number(first) : `${number(first)} to ${number(last)}`}`;
+    return words.place(x.words, first === last ? number(first) : words.range(number(first), number(last)));
   }
 
   #value({ digits }: Doubt, { least, greatest }: Curve, span: number): string {
     const [low, high] = [fixed(least[span] as number, digits), fixed(greatest[span] as number, digits)];
-    return low === high ? low : `${low} to ${high}`;
+    return low === high ? low : words.range(low, high);
   }
 
   protected override sentence(span: number): string {
@@ -234,9 +236,9 @@ export class RopewalkDoubtCurve extends Chart {
     if (doubt === undefined) return "";
     const values = doubt.curves.map((curve) => {
       const value = this.#value(doubt, curve, span);
-      return doubt.curves.length === 1 ? value : `${curve.name} ${value}`;
+      return doubt.curves.length === 1 ? value : words.value(curve.name, value);
     });
-    return `${this.#place(doubt, span)}: ${values.join("; ")}`;
+    return words.sentence(this.#place(doubt, span), values);
   }
 
   #renderTable(doubt: Doubt) {
