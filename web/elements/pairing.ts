@@ -3,6 +3,7 @@ import { property } from "lit/decorators.js";
 import type { RopeLayout } from "ropewalk";
 import { Picture } from "./picture.js";
 import { theme } from "./theme.js";
+import { words } from "./words/en/pairing.js";
 
 const cellHeight = 20;
 /** Components that are numbered beneath the strip stand at least so far apart. */
@@ -108,15 +109,18 @@ export class RopewalkPairing extends Picture {
       `M${middle(a)} ${top - 1}A${round(span / 2)} ${round(rise)} 0 0 1 ${middle(b)} ${top - 1}`;
     const chosen = pair === undefined ? undefined : pairs[pair];
     const rest = headDim - 2 * turning;
-    const words = `${layout}: components ${componentsOf(layout, 0, rotaryDim).join(" and ")}, then ${componentsOf(layout, 1, rotaryDim).join(" and ")}${turning > 2 ? " …" : ""}`;
+    const [first, second] = [0, 1].map((i) => words.components(...componentsOf(layout, i, rotaryDim)));
+    const label = words.label(words.layouts[layout], first as string, second as string, turning > 2);
+    const isCertain = this.layout !== undefined;
     return html`<figure>
       <figcaption>
-        <b>${layout}</b>: component
-        ${layout === "half" ? html`i with i + ${rotaryDim / 2}` : html`2i with 2i + 1`}${
-          this.layout === undefined ? ", if so" : ""
-        }${rest > 0 ? `; the other ${rest} of ${headDim} are left as they are` : ""}
+        ${
+          layout === "half"
+            ? words.half(rotaryDim / 2, isCertain, rest, headDim)
+            : words.interleaved(isCertain, rest, headDim)
+        }
       </figcaption>
-      <svg width=${width} height=${top + cellHeight + 22} role="img" aria-label=${words}>
+      <svg width=${width} height=${top + cellHeight + 22} role="img" aria-label=${label}>
         <path class="arc" d=${pairs.map(arc).join("")} stroke-opacity=${Math.max(0.25, Math.min(0.7, 20 / turning))}></path>
         ${pairs.flatMap((components, i) =>
           components.map(
