@@ -1,8 +1,8 @@
 import { css, html, nothing, type PropertyValues, svg } from "lit";
 import { state } from "lit/decorators.js";
-import { live } from "lit/directives/live.js";
 import type { RopeLayout, Ropewalk } from "ropewalk";
 import { choices } from "./choices.js";
+import { numberField, numberFieldStyle, slider } from "./controls.js";
 import { oneOf, real, whole } from "./fields.js";
 import { grouped } from "./figure.js";
 import { instrument } from "./instrument.js";
@@ -271,21 +271,16 @@ export class RopewalkRotary extends instrument(fields) {
         <button type="button" id="back" aria-label=${words.back} ?disabled=${this.position === 0} @click=${() => this.#step(-1)}>−1</button>
         <button type="button" id="on" aria-label=${words.on} ?disabled=${this.position >= last} @click=${() => this.#step(1)}>+1</button>
       </div>
-      <div class="move">
-        <label for="position">${words.position(label)}</label>
-        <output for="position" id="position-shown">${position}</output>
-        <input
-          id="position"
-          type="range"
-          min="0"
-          max=${last}
-          step="1"
-          .value=${live(String(this.position))}
-          aria-valuetext=${words.spoken(position, radians, this.#pair)}
-          @input=${this.#slid}
-          @pointerdown=${this.#take}
-        />
-      </div>
+      ${slider({
+        id: "position",
+        label: words.position(label),
+        shown: position,
+        last,
+        at: this.position,
+        words: words.spoken(position, radians, this.#pair),
+        move: this.#slid,
+        take: this.#take,
+      })}
     </section>`;
   }
 
@@ -301,22 +296,31 @@ export class RopewalkRotary extends instrument(fields) {
             this.headDim = headDim;
           })}
         </span>
-        <label>${words.base}
-          <input id="base" type="number" min="2" max="100000000" step="any" .value=${live(String(this.base))} @change=${(event: Event) => this.#number(event, "base")} />
-        </label>
-        <label>${words.seed}
-          <input id="seed" type="number" min="0" max="4294967295" step="1" .value=${live(String(this.seed))} @change=${(event: Event) => this.#number(event, "seed")} />
-        </label>
+        ${numberField({
+          id: "base",
+          label: words.base,
+          value: this.base,
+          least: 2,
+          most: 1e8,
+          step: "any",
+          change: (base) => {
+            this.base = base;
+          },
+        })}
+        ${numberField({
+          id: "seed",
+          label: words.seed,
+          value: this.seed,
+          least: 0,
+          most: 4_294_967_295,
+          step: 1,
+          change: (seed) => {
+            this.seed = seed;
+          },
+        })}
       </div>
       <p class="words">${words.drawn}</p>
     </section>`;
-  }
-
-  #number(event: Event, name: "base" | "seed"): void {
-    const input = event.target as HTMLInputElement;
-    // Out of range or no number: what was there stays, and the field shows it.
-    if (input.checkValidity() && input.value !== "") this[name] = input.valueAsNumber;
-    this.requestUpdate();
   }
 
   readonly #choose = (length: (typeof farLengths)[number]): void => {
@@ -329,9 +333,9 @@ export class RopewalkRotary extends instrument(fields) {
     this.position = event.position;
   };
 
-  readonly #slid = (event: Event): void => {
+  readonly #slid = (position: number): void => {
     this.#pause();
-    this.position = (event.target as HTMLInputElement).valueAsNumber;
+    this.position = position;
   };
 
   readonly #picked = (event: PairEvent): void => {
@@ -391,6 +395,7 @@ export class RopewalkRotary extends instrument(fields) {
     theme,
     panels,
     textFieldStyle,
+    numberFieldStyle,
     css`
       .sentence {
         max-height: 110px;
@@ -546,27 +551,8 @@ export class RopewalkRotary extends instrument(fields) {
         border-color: var(--ink);
       }
 
-      .settings label {
-        display: flex;
-        align-items: center;
-        gap: 10px;
-      }
-
       .settings .text-field {
         margin-bottom: 14px;
-      }
-
-      input[type="number"] {
-        padding: 6px 10px;
-        border: 1px solid var(--line);
-        border-radius: 8px;
-        background: var(--paper);
-        color: var(--ink);
-        font: 15px / 1.4 var(--label);
-      }
-
-      input[type="number"] {
-        width: 8em;
       }
 
       .settings .row {
