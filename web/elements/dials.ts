@@ -1,7 +1,8 @@
 import { css, html, nothing, type PropertyValues, svg } from "lit";
 import { property, state } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
-import { fixed, Picture } from "./picture.js";
+import { dialAfter, dialAt, point, type Rows, wrap } from "./pairs.js";
+import { fixed, Picture, round } from "./picture.js";
 import { angleColor, readout, theme } from "./theme.js";
 import { words } from "./words/en/dials.js";
 
@@ -23,14 +24,11 @@ interface Pair {
   score: number;
 }
 
-interface Layout {
-  perRow: number;
-  cell: number;
+interface Layout extends Rows {
   radius: number;
-  /** Of a row: where its dials have their middle, and its bars their zero; and what it takes in all. */
+  /** Of a row: where its dials have their middle, and its bars their zero. */
   middle: number;
   zero: number;
-  row: number;
 }
 
 const narrow = 480;
@@ -321,22 +319,8 @@ export class RopewalkDials extends Picture {
   }
 
   readonly #onKey = (event: KeyboardEvent): void => {
-    const last = this.#pairs.length - 1;
-    const perRow = this.#layout?.perRow ?? 1;
-    const at = this.cursor ?? 0;
-    const below = at + perRow <= last ? at + perRow : at;
-    const steps: Record<string, number> = {
-      ArrowLeft: at - 1,
-      ArrowRight: at + 1,
-      ArrowUp: at - perRow >= 0 ? at - perRow : at,
-      ArrowDown: below,
-      Home: 0,
-      End: last,
-    };
-    const to = steps[event.key];
-    if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    this.#goTo(Math.max(0, Math.min(last, to)));
+    const to = dialAfter(event, this.cursor ?? 0, this.#layout?.perRow ?? 1, this.#pairs.length);
+    if (to !== undefined) this.#goTo(to);
   };
 
   readonly #onFocus = (): void => {
@@ -344,14 +328,8 @@ export class RopewalkDials extends Picture {
   };
 
   readonly #onPoint = (event: PointerEvent): void => {
-    const layout = this.#layout;
-    if (layout === undefined) return;
-    const bounds = (event.currentTarget as Element).getBoundingClientRect();
-    const column = Math.floor((event.clientX - bounds.left) / layout.cell);
-    const row = Math.floor((event.clientY - bounds.top) / layout.row);
-    const pair = row * layout.perRow + column;
-    if (column < 0 || column >= layout.perRow || row < 0 || pair >= this.#pairs.length) return;
-    this.cursor = pair;
+    const pair = this.#layout && dialAt(event, this.#layout, this.#pairs.length);
+    if (pair !== undefined) this.cursor = pair;
   };
 
   readonly #onLeave = (event: Event): void => {
@@ -405,11 +383,6 @@ function handOf({ lengthBefore, lengthAfter }: Pair, rotary: boolean): { length:
   return length > furthest && !rotary ? { length: furthest, broken: true } : { length, broken: false };
 }
 
-/** Where an angle points: counted from the right, against the clock. */
-function point(angle: number, length: number): { x: number; y: number } {
-  return { x: round(length * Math.cos(angle)), y: round(-length * Math.sin(angle)) };
-}
-
 function wedgePath({ before, after, turn }: Pair, radius: number): string {
   if (Math.abs(turn) < 1e-4) return "";
   const from = point(before, radius);
@@ -426,14 +399,6 @@ function headPath(angle: number, radius: number): string {
     return `L${round(along.x + across.x)} ${round(along.y + across.y)}`;
   };
   return `M${tip.x} ${tip.y}${corner(1)}${corner(-1)}Z`;
-}
-
-function wrap(angle: number): number {
-  return angle - 2 * Math.PI * Math.round(angle / (2 * Math.PI));
-}
-
-function round(value: number): number {
-  return Math.round(value * 100) / 100;
 }
 
 function signed(value: number, digits = 2): string {

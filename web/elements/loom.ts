@@ -1,7 +1,8 @@
 import { css, html, nothing, type PropertyValues, svg } from "lit";
 import { property, state } from "lit/decorators.js";
 import type { RopeLayout } from "ropewalk";
-import { Picture } from "./picture.js";
+import { componentsOf } from "./pairs.js";
+import { Picture, round } from "./picture.js";
 import { theme } from "./theme.js";
 import { words } from "./words/en/rotary.js";
 
@@ -160,13 +161,4 @@ export class RopewalkLoom extends Picture {
     const components = this.plain.length;
     return words.loom.label(words.layouts[this.layout], components, components / 2, this.pair, first, second);
   }
-}
-
-/** The two components of a pair, of so many in all. */
-export function componentsOf(layout: RopeLayout, pair: number, count: number): readonly [number, number] {
-  return layout === "half" ? [pair, pair + count / 2] : [2 * pair, 2 * pair + 1];
-}
-
-function round(value: number): number {
-  return Math.round(value * 100) / 100;
 }

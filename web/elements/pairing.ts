@@ -1,7 +1,8 @@
 import { css, html, nothing, svg } from "lit";
 import { property } from "lit/decorators.js";
 import type { RopeLayout } from "ropewalk";
-import { Picture } from "./picture.js";
+import { componentsOf } from "./pairs.js";
+import { Picture, round } from "./picture.js";
 import { theme } from "./theme.js";
 import { words } from "./words/en/pairing.js";
 
@@ -193,15 +194,7 @@ export class RopewalkPairing extends Picture {
 
 type Components = readonly [number, number];
 
-function componentsOf(layout: RopeLayout, pair: number, rotaryDim: number): Components {
-  return layout === "half" ? [pair, pair + rotaryDim / 2] : [2 * pair, 2 * pair + 1];
-}
-
 /** From the fastest, darkest, to the slowest. */
 function shade(pair: number, pairs: number): number {
   return round(0.85 - 0.72 * (pair / Math.max(1, pairs - 1)));
-}
-
-function round(value: number): number {
-  return Math.round(value * 100) / 100;
 }

@@ -4,8 +4,8 @@ import { guard } from "lit/directives/guard.js";
 import type { RopeLayout } from "ropewalk";
 import type { Polar } from "./dials.js";
 import { grouped } from "./figure.js";
-import { componentsOf } from "./loom.js";
-import { fixed, PairEvent, Picture } from "./picture.js";
+import { componentsOf, dialAfter, dialAt, point, type Rows, wrap } from "./pairs.js";
+import { fixed, PairEvent, Picture, round } from "./picture.js";
 import type { Turn } from "./rotary_pipeline.js";
 import { angleColor, readout, theme } from "./theme.js";
 import { locale } from "./words/en/locale.js";
@@ -31,12 +31,9 @@ declare global {
   }
 }
 
-interface Layout {
-  perRow: number;
-  cell: number;
+interface Layout extends Rows {
   radius: number;
   middle: number;
-  row: number;
 }
 
 const numberHeight = 20;
@@ -359,21 +356,8 @@ export class RopewalkTurns extends Picture {
   }
 
   readonly #onKey = (event: KeyboardEvent): void => {
-    const last = this.#pairs - 1;
-    const perRow = this.#layout?.perRow ?? 1;
-    const at = this.pair;
-    const steps: Record<string, number> = {
-      ArrowLeft: at - 1,
-      ArrowRight: at + 1,
-      ArrowUp: at - perRow >= 0 ? at - perRow : at,
-      ArrowDown: at + perRow <= last ? at + perRow : at,
-      Home: 0,
-      End: last,
-    };
-    const to = steps[event.key];
-    if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    const pair = Math.max(0, Math.min(last, to));
+    const pair = dialAfter(event, this.pair, this.#layout?.perRow ?? 1, this.#pairs);
+    if (pair === undefined) return;
     this.#pick(pair);
     this.said = this.#sentence(pair);
   };
@@ -381,17 +365,15 @@ export class RopewalkTurns extends Picture {
   readonly #onPress = (event: PointerEvent): void => {
     const layout = this.#layout;
     if (layout === undefined || event.button !== 0) return;
-    const surface = event.currentTarget as Element;
-    const bounds = surface.getBoundingClientRect();
-    const column = Math.floor((event.clientX - bounds.left) / layout.cell);
-    const row = Math.floor((event.clientY - bounds.top) / layout.row);
-    const pair = row * layout.perRow + column;
-    if (column < 0 || column >= layout.perRow || row < 0 || pair >= this.#pairs) return;
+    const pair = dialAt(event, layout, this.#pairs);
+    if (pair === undefined) return;
     this.#pick(pair);
     if (this.kind === "pushed") return;
+    const surface = event.currentTarget as Element;
     surface.setPointerCapture(event.pointerId);
-    const x = bounds.left + (column + 0.5) * layout.cell;
-    const y = bounds.top + row * layout.row + layout.middle;
+    const { left, top } = surface.getBoundingClientRect();
+    const x = left + ((pair % layout.perRow) + 0.5) * layout.cell;
+    const y = top + Math.floor(pair / layout.perRow) * layout.row + layout.middle;
     this.#crank = { x, y, last: Math.atan2(y - event.clientY, event.clientX - x), sum: 0 };
     this.held = true;
     this.dispatchEvent(new CrankEvent(pair, 0));
@@ -436,15 +418,6 @@ function onwards(angle: number): number {
   return angle < 0 ? angle + 2 * Math.PI : angle;
 }
 
-function wrap(angle: number): number {
-  return angle - 2 * Math.PI * Math.round(angle / (2 * Math.PI));
-}
-
-/** Where an angle points: counted from the right, against the clock. */
-function point(angle: number, length: number): { x: number; y: number } {
-  return { x: round(length * Math.cos(angle)), y: round(-length * Math.sin(angle)) };
-}
-
 /** What is added for an angle is its sine and its cosine: an arrow of length 1, that turns with the clock. */
 function pushedBy(angle: number, scale: number, from: { x: number; y: number }): { x: number; y: number } {
   const push = point(Math.PI / 2 - angle, scale);
@@ -464,8 +437,4 @@ function amount(value: number, count = 3): string {
   if (value >= 100) return grouped(Math.round(value));
   const digits = Math.min(6, Math.max(0, count - 1 - Math.floor(Math.log10(value))));
   return value.toFixed(digits);
-}
-
-function round(value: number): number {
-  return Math.round(value * 100) / 100;
 }
