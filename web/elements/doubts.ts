@@ -1,5 +1,6 @@
 import type { Ropewalk } from "ropewalk";
 import { grouped } from "./figure.js";
+import { fixed } from "./picture.js";
 import { words } from "./words/en/doubts.js";
 
 /** Where along its axis a point of the curves is: one whole number, or all from `first` to `last`. */
@@ -50,8 +51,6 @@ export interface Doubt {
 const headDim = 128;
 const layout = "half";
 const seed = 7;
-
-const fixed = (value: number, digits: number) => value.toFixed(digits).replace("-", "−");
 
 /** A vector of length 1 whose pairs are all alike. */
 const even = (dim: number) => new Float32Array(dim).fill(1 / Math.sqrt(dim));

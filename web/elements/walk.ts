@@ -1,11 +1,12 @@
-import { css, html, nothing, type PropertyValues, svg } from "lit";
+import { css, html, nothing, type PropertyValues } from "lit";
 import { property, query } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
 import { grouped } from "./figure.js";
+import { hues } from "./hues.js";
 import { fixed, Picture, PositionEvent, tokenLabel } from "./picture.js";
 import { Surface } from "./rope.js";
 import { paintAngles, type Strip } from "./strip.js";
-import { angleColor, inks, theme } from "./theme.js";
+import { inks, theme } from "./theme.js";
 import { locale } from "./words/en/locale.js";
 import { words as all } from "./words/en/rotary.js";
 
@@ -18,7 +19,6 @@ const farColumns = 1024;
 const samples = 7;
 /** Of a position's box, in CSS pixels. */
 const least = 66;
-const legendSteps = 48;
 const words = all.walk;
 
 /** The rope, and on it one word that is carried along: near by among the others of its sentence, and from further off. */
@@ -213,13 +213,7 @@ export class RopewalkWalk extends Picture {
     const word = tokenLabel(this.tokens[this.query] ?? "");
     return html`
       <div class="legend">${words.legend} −π
-        <svg viewBox="0 0 ${legendSteps} 1" preserveAspectRatio="none" aria-hidden="true">
-          ${Array.from(
-            { length: legendSteps },
-            (_, k) =>
-              svg`<rect x=${k} width="1.1" height="1" fill=${angleColor((2 * Math.PI * (k + 0.5)) / legendSteps - Math.PI)}></rect>`,
-          )}
-        </svg>
+        ${hues}
         π
       </div>
       <div
