@@ -4,7 +4,9 @@ import { css, html, nothing, svg } from "lit";
 import { property } from "lit/decorators.js";
 import { Chart, chart, cursor } from "./chart.js";
 import type { Axis, Curve, Doubt } from "./doubts.js";
+import { grouped } from "./figure.js";
 import { fixed } from "./picture.js";
+import { words } from "./words/en/doubts.js";
 
 const margin = { top: 8, right: 18, bottom: 40, left: 36 };
 const narrow = 300;
@@ -20,7 +22,7 @@ interface Layout {
   y: Scale;
 }
 
-const number = (value: number) => value.toLocaleString("en").replace("-", "−");
+const number = (value: number) => grouped(value).replace("-", "−");
 
 function scale({ scale }: Axis, domain: readonly number[], range: readonly number[]): Scale {
   return (scale === "log" ? scaleLog() : scaleLinear()).domain(domain).range(range);
@@ -135,7 +137,7 @@ export class RopewalkDoubtCurve extends Chart {
     return html`
       ${doubt.curves.length === 1 ? nothing : this.#renderLegend(doubt.curves)}
       ${this.renderChart(
-        `${doubt.title}, by ${doubt.x.words}: arrow keys walk along`,
+        words.label(doubt.title, doubt.x.words),
         html`<svg width=${width} height=${height} aria-hidden="true">
           <g class="y"></g>
           <g class="x"></g>
@@ -146,7 +148,7 @@ export class RopewalkDoubtCurve extends Chart {
           ${doubt.marks.map((mark) => svg`<circle cx=${x(mark.x)} cy=${y(mark.y)} r="3.5"></circle>`)}
         </svg>`,
       )}
-      ${this.renderReadout("Point at the curve, or walk along it with the arrow keys.")}
+      ${this.renderReadout(words.hint)}
       ${this.#renderTable(doubt)}
     `;
   }
@@ -176,12 +178,12 @@ export class RopewalkDoubtCurve extends Chart {
 
   #place({ x, spans }: Doubt, span: number): string {
     const { first, last } = spans[span] ?? { first: 0, last: 0 };
-    return `${x.words} ${first === last ? number(first) : `${number(first)} to ${number(last)}`}`;
+    return words.place(x.words, first === last ? number(first) : words.range(number(first), number(last)));
   }
 
   #value({ digits }: Doubt, { least, greatest }: Curve, span: number): string {
     const [low, high] = [fixed(least[span] as number, digits), fixed(greatest[span] as number, digits)];
-    return low === high ? low : `${low} to ${high}`;
+    return low === high ? low : words.range(low, high);
   }
 
   protected override sentence(span: number): string {
@@ -189,9 +191,9 @@ export class RopewalkDoubtCurve extends Chart {
     if (doubt === undefined) return "";
     const values = doubt.curves.map((curve) => {
       const value = this.#value(doubt, curve, span);
-      return doubt.curves.length === 1 ? value : `${curve.name} ${value}`;
+      return doubt.curves.length === 1 ? value : words.value(curve.name, value);
     });
-    return `${this.#place(doubt, span)}: ${values.join("; ")}`;
+    return words.sentence(this.#place(doubt, span), values);
   }
 
   #renderTable(doubt: Doubt) {

@@ -15,7 +15,9 @@ import { figure } from "./drowning.js";
 import { grouped } from "./figure.js";
 import { furthest, type IntegerResults, lost, same, stops } from "./integer_pipeline.js";
 import { fixed, PositionEvent } from "./picture.js";
+import { words as all } from "./words/en/integer.js";
 
+const words = all.drowningCurves;
 const margin = { top: 44, right: 12, bottom: 40, left: 52 };
 const powers = [0, 1, 10, 100, 1000, 10_000, 100_000];
 
@@ -127,19 +129,19 @@ export class RopewalkDrowningCurves extends Chart {
     const dot = (y: number) => svg`<circle class="dot" cx=${x(position)} cy=${y} r="5"></circle>`;
     return html`
       ${this.renderChart(
-        "Cosines and length by position: arrow keys go from one to the next, Enter puts the words there",
-        html`<h3>Cosine of ${this.word} with its position to ${this.word} alone; dashed: of ${this.word} to ${this.other}, both at that position</h3>
+        words.label,
+        html`<h3>${words.cosines(this.word, this.other)}</h3>
         <svg width=${width} height=${height} aria-hidden="true">
           <g class="cosine"></g>
-          ${this.#renderMark(layout, results.lostFrom, `under ${lost} from position`, 12)}
-          ${this.#renderMark(layout, results.sameFrom, `two words over ${same} alike from`, 30)}
+          ${this.#renderMark(layout, results.lostFrom, (from) => words.lost(lost, from), 12)}
+          ${this.#renderMark(layout, results.sameFrom, (from) => words.same(same, from), 30)}
           <path class="curve own" d=${curve(curves.cosine, cosine)}></path>
           <path class="curve alike" d=${curve(curves.alike, cosine)}></path>
           ${here(margin.top, height - 10)}
           ${cursor(looked, margin.top, height - 10)}
           ${dot(cosine(results.cosine))}${dot(cosine(results.alike))}
         </svg>
-        <h3>Length of ${this.word} with its position</h3>
+        <h3>${words.length(this.word)}</h3>
         <svg width=${width} height=${lengthHeight} aria-hidden="true">
           <g class="length"></g>
           <g class="x"></g>
@@ -147,22 +149,27 @@ export class RopewalkDrowningCurves extends Chart {
           ${here(10, lengthHeight - margin.bottom)}
           ${cursor(looked, 10, lengthHeight - margin.bottom)}
           ${dot(length(results.lengths[2] as number))}
-          <text x=${width - margin.right} y=${lengthHeight - 2} text-anchor="end">position</text>
+          <text x=${width - margin.right} y=${lengthHeight - 2} text-anchor="end">${words.position}</text>
         </svg>`,
       )}
-      ${this.renderReadout("Point at a position, or walk along with the arrow keys; a click or Enter puts the words there.")}
+      ${this.renderReadout(words.hint)}
       ${guard([this.settled], () => this.#renderTable(results))}
     `;
   }
 
   /** Where something begins, said above it; at the right there is no room to its right. */
-  #renderMark({ x, width, height }: Layout, from: number | undefined, words: string, y: number) {
+  #renderMark(
+    { x, width, height }: Layout,
+    from: number | undefined,
+    text: (from: string) => string,
+    y: number,
+  ) {
     if (from === undefined) return nothing;
     const at = x(from);
     const isLate = at > width / 2;
     return svg`
       <line class="mark" x1=${at} x2=${at} y1=${y - 8} y2=${height - 10}></line>
-      <text class="mark halo" x=${at + (isLate ? -5 : 5)} y=${y} text-anchor=${isLate ? "end" : "start"}>${words} ${from.toLocaleString("en")}</text>`;
+      <text class="mark halo" x=${at + (isLate ? -5 : 5)} y=${y} text-anchor=${isLate ? "end" : "start"}>${text(grouped(from))}</text>`;
   }
 
   protected override firstUpdated(): void {
@@ -194,7 +201,7 @@ export class RopewalkDrowningCurves extends Chart {
       "length",
     );
     this.drawBottom(x, length, powers, (value) =>
-      width < narrow && value > 1000 ? `${value / 1000}k` : grouped(value),
+      width < narrow && value > 1000 ? words.thousands(value / 1000) : grouped(value),
     );
     // The last number ends where the chart does.
     const last = this.renderRoot.querySelector(".x .tick:last-of-type text");
@@ -206,18 +213,23 @@ export class RopewalkDrowningCurves extends Chart {
     const { results } = this;
     if (results === undefined) return "";
     const { cosine, alike, length } = results.curves;
-    return (
-      `position ${(stops[stop] as number).toLocaleString("en")}: cosine to ${this.word} alone ${fixed(cosine[stop] as number, 3)}, ` +
-      `to ${this.other} there ${fixed(alike[stop] as number, 3)}; length ${figure(length[stop] as number)}`
+    return words.sentence(
+      grouped(stops[stop] as number),
+      this.word,
+      fixed(cosine[stop] as number, 3),
+      this.other,
+      fixed(alike[stop] as number, 3),
+      figure(length[stop] as number),
     );
   }
 
   #renderTable({ curves }: IntegerResults) {
     if (this.settled === 0) return nothing;
+    const { table } = words;
     return html`<div class="visually-hidden"><table>
-      <caption>What adding the position makes of ${this.word}</caption>
+      <caption>${table.caption(this.word)}</caption>
       <thead>
-        <tr><th scope="col">position</th><th scope="col">length</th><th scope="col">cosine to the word alone</th><th scope="col">cosine to ${this.other} there</th></tr>
+        <tr><th scope="col">${table.position}</th><th scope="col">${table.length}</th><th scope="col">${table.cosine}</th><th scope="col">${table.alike(this.other)}</th></tr>
       </thead>
       <tbody>
         ${powers.map((position) => {
