@@ -16,7 +16,7 @@ import {
 } from "../../web/elements/cost_pipeline.js";
 import { LatentPipeline, type LatentSettings } from "../../web/elements/latent_pipeline.js";
 import { tokenize } from "../../web/elements/tokens.js";
-import { axe, frame, visitor } from "./visitor.js";
+import { frame, violations, visitor } from "./visitor.js";
 
 const site = visitor();
 const engine: Ropewalk = await loadRopewalk();
@@ -335,20 +335,11 @@ test("measures in a worker, with progress, while the page goes on; and stops whe
 describe.each(["light", "dark"] as const)("%s", (colorScheme) => {
   test.each([390, 1024, 2560])("no axe violation, no sideways scroll at %i px", async (width) => {
     const page = await visit({ colorScheme, viewport: { width, height: 900 } });
-    await page.evaluate(axe);
     for (const show of ["multiply-adds", "time, measured here"]) {
       await choose(page, "Show", show);
       await frame(page);
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
-      const violations = await page.evaluate(async () => {
-        // @ts-expect-error axe is there by the injection above.
-        const found = await globalThis.axe.run(document);
-        return found.violations.map(
-          (v: { id: string; nodes: { target: unknown; failureSummary?: string }[] }) =>
-            `${v.id}: ${JSON.stringify(v.nodes.slice(0, 3).map((n) => [n.target, n.failureSummary]))}`,
-        );
-      });
-      expect(violations).toEqual([]);
+      expect(await violations(page)).toEqual([]);
     }
   });
 });

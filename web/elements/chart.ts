@@ -17,11 +17,6 @@ export function cursor(x: number | undefined, top: number, bottom: number) {
   return x === undefined ? nothing : svg`<line class="cursor" x1=${x} x2=${x} y1=${top} y2=${bottom}></line>`;
 }
 
-/** In hundredths of a pixel, for a path. */
-export function round(value: number): number {
-  return Math.round(value * 100) / 100;
-}
-
 const styles = css`
   :host {
     display: block;

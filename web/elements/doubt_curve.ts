@@ -6,6 +6,7 @@ import { Chart, chart, cursor } from "./chart.js";
 import type { Axis, Curve, Doubt } from "./doubts.js";
 import { grouped } from "./figure.js";
 import { fixed } from "./picture.js";
+import { hiddenTable } from "./table.js";
 import { words } from "./words/en/doubts.js";
 
 const margin = { top: 8, right: 18, bottom: 40, left: 36 };
@@ -197,22 +198,14 @@ export class RopewalkDoubtCurve extends Chart {
   }
 
   #renderTable(doubt: Doubt) {
-    return html`<div class="visually-hidden">
-      <table>
-        <caption>${doubt.title}</caption>
-        <thead>
-          <tr><th scope="col">${doubt.x.words}</th>${doubt.curves.map(({ name }) => html`<th scope="col">${name}</th>`)}</tr>
-        </thead>
-        <tbody>
-          ${doubt.spans.map(
-            (_, span) => html`<tr>
-              <th scope="row">${this.#place(doubt, span)}</th>
-              ${doubt.curves.map((curve) => html`<td>${this.#value(doubt, curve, span)}</td>`)}
-            </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>`;
+    return hiddenTable(
+      doubt.title,
+      [doubt.x.words, ...doubt.curves.map(({ name }) => name)],
+      doubt.spans.map((_, span) => [
+        this.#place(doubt, span),
+        ...doubt.curves.map((curve) => this.#value(doubt, curve, span)),
+      ]),
+    );
   }
 }
 

@@ -15,6 +15,7 @@ import { figure } from "./drowning.js";
 import { grouped } from "./figure.js";
 import { furthest, type IntegerResults, lost, same, stops } from "./integer_pipeline.js";
 import { fixed, PositionEvent } from "./picture.js";
+import { hiddenTable } from "./table.js";
 import { words as all } from "./words/en/integer.js";
 
 const words = all.drowningCurves;
@@ -226,23 +227,19 @@ export class RopewalkDrowningCurves extends Chart {
   #renderTable({ curves }: IntegerResults) {
     if (this.settled === 0) return nothing;
     const { table } = words;
-    return html`<div class="visually-hidden"><table>
-      <caption>${table.caption(this.word)}</caption>
-      <thead>
-        <tr><th scope="col">${table.position}</th><th scope="col">${table.length}</th><th scope="col">${table.cosine}</th><th scope="col">${table.alike(this.other)}</th></tr>
-      </thead>
-      <tbody>
-        ${powers.map((position) => {
-          const i = stops.indexOf(position);
-          return html`<tr>
-            <th scope="row">${position}</th>
-            <td>${figure(curves.length[i] as number)}</td>
-            <td>${fixed(curves.cosine[i] as number, 4)}</td>
-            <td>${fixed(curves.alike[i] as number, 4)}</td>
-          </tr>`;
-        })}
-      </tbody>
-    </table></div>`;
+    return hiddenTable(
+      table.caption(this.word),
+      [table.position, table.length, table.cosine, table.alike(this.other)],
+      powers.map((position) => {
+        const i = stops.indexOf(position);
+        return [
+          position,
+          figure(curves.length[i] as number),
+          fixed(curves.cosine[i] as number, 4),
+          fixed(curves.alike[i] as number, 4),
+        ];
+      }),
+    );
   }
 }
 

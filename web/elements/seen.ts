@@ -1,10 +1,11 @@
 import { css, html, nothing, type PropertyValues, svg } from "lit";
 import { property } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
-import { chart, narrow, round } from "./chart.js";
+import { chart, narrow } from "./chart.js";
 import { figure } from "./figure.js";
 import { PairChart } from "./pair_chart.js";
-import { fixed } from "./picture.js";
+import { point } from "./pairs.js";
+import { fixed, round } from "./picture.js";
 import { hiddenTable } from "./table.js";
 import { angleColor } from "./theme.js";
 import { words as longer } from "./words/en/longer.js";
@@ -139,7 +140,7 @@ export class RopewalkSeen extends PairChart {
     const isBeyond = this.beyond.includes(i);
     const seen = this.trainedTurns[i] as number;
     const now = this.turns[i] as number;
-    const hand = pointAt(angle, radius - 2);
+    const hand = point(angle, radius - 2);
     const center = { x: round(((i % perRow) + 0.5) * cell), y: Math.floor(i / perRow) * row + radius + 22 };
     return svg`<g class=${isBeyond ? "dial beyond" : "dial"} transform="translate(${center.x} ${center.y})">
       <text y=${-radius - 8}>${i}</text>
@@ -175,11 +176,6 @@ export class RopewalkSeen extends PairChart {
   }
 }
 
-/** Where an angle points: counted from the right, against the clock. */
-function pointAt(angle: number, length: number): { x: number; y: number } {
-  return { x: round(length * Math.cos(angle)), y: round(-length * Math.sin(angle)) };
-}
-
 /** From the right on, so many turns; the whole circle from one turn on. */
 function sector(turns: number, radius: number): string {
   if (turns >= 1) return circle(radius);
@@ -189,8 +185,8 @@ function sector(turns: number, radius: number): string {
 /** Around the middle, in turns; at most once around. */
 function arc(from: number, to: number, radius: number): string {
   if (to - from >= 1) return circle(radius);
-  const start = pointAt(2 * Math.PI * from, radius);
-  const end = pointAt(2 * Math.PI * to, radius);
+  const start = point(2 * Math.PI * from, radius);
+  const end = point(2 * Math.PI * to, radius);
   return `M${start.x} ${start.y}A${radius} ${radius} 0 ${to - from > 0.5 ? 1 : 0} 0 ${end.x} ${end.y}`;
 }
 

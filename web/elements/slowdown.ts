@@ -2,10 +2,11 @@ import { type ScaleLinear, type ScaleLogarithmic, scaleLog } from "d3-scale";
 import { css, html, nothing, type PropertyValues, svg } from "lit";
 import { property } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
-import { chart, cursor, narrow, round } from "./chart.js";
+import { chart, cursor, narrow } from "./chart.js";
 import { figure } from "./figure.js";
 import { measureIn } from "./labels.js";
 import { PairChart, pairScale, pairTicks } from "./pair_chart.js";
+import { round } from "./picture.js";
 import { hiddenTable } from "./table.js";
 import { words as longer } from "./words/en/longer.js";
 
