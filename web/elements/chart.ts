@@ -37,6 +37,16 @@ const styles = css`
     gap: 8px;
   }
 
+  p.legend {
+    justify-content: flex-end;
+    color: var(--soft);
+    font-size: 12px;
+  }
+
+  p.legend > * {
+    gap: 6px;
+  }
+
   .chart {
     border-radius: 6px;
     cursor: crosshair;

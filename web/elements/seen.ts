@@ -65,14 +65,7 @@ export class RopewalkSeen extends PairChart {
       }
 
       .legend {
-        justify-content: flex-end;
         margin-bottom: 6px;
-        color: var(--soft);
-        font-size: 12px;
-      }
-
-      .legend span {
-        gap: 6px;
       }
 
       .legend svg {

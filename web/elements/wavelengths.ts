@@ -27,14 +27,7 @@ export class RopewalkWavelengths extends PairChart {
     chart,
     css`
       .legend {
-        justify-content: flex-end;
         column-gap: 14px;
-        color: var(--soft);
-        font-size: 12px;
-      }
-
-      .legend span {
-        gap: 6px;
       }
 
       .legend svg {
