@@ -341,7 +341,10 @@ export class RopewalkLonger extends instrument(fields) {
         gap: 14px 32px;
       }
 
-      .settings .row,
+      .settings .row {
+        display: block;
+      }
+
       .settings .name {
         display: block;
         margin-bottom: 6px;
