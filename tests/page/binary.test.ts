@@ -3,7 +3,7 @@ import type { BrowserContextOptions, Page } from "playwright-core";
 import { loadRopewalk } from "ropewalk";
 import { expect, test } from "vitest";
 import { BinaryPipeline, type BinarySettings } from "../../web/elements/binary_pipeline.js";
-import { axe, frame, visitor } from "./visitor.js";
+import { frame, violations, visitor } from "./visitor.js";
 
 const site = visitor();
 const pipeline = new BinaryPipeline(await loadRopewalk());
@@ -147,16 +147,7 @@ test("has the digits as a table", async () => {
 
 test.each(["light", "dark"] as const)("has no violations that axe finds, %s", async (colorScheme) => {
   const page = await visit({ colorScheme });
-  await page.evaluate(axe);
-  const violations = await page.evaluate(async () => {
-    // @ts-expect-error: axe is put into the page above.
-    const results = await globalThis.axe.run();
-    return results.violations.map(({ id, nodes }: { id: string; nodes: { target: unknown }[] }) => [
-      id,
-      nodes.map(({ target }) => target),
-    ]);
-  });
-  expect(violations).toEqual([]);
+  expect(await violations(page)).toEqual([]);
 });
 
 test("fits a phone, and is moved by a finger", async () => {

@@ -3,7 +3,7 @@ import type { BrowserContextOptions, Locator, Page } from "playwright-core";
 import { loadRopewalk } from "ropewalk";
 import { describe, expect, test } from "vitest";
 import { type Claim, claims, type Doubt, doubts } from "../../web/elements/doubts.js";
-import { axe, frame, visitor } from "./visitor.js";
+import { frame, violations, visitor } from "./visitor.js";
 
 const site = visitor();
 const engine = await loadRopewalk();
@@ -83,15 +83,7 @@ describe.each(Object.entries(chapters))("%s", (chapter, doubted) => {
     ] as const) {
       const page = await visit(chapter, { viewport: { width, height: 900 }, colorScheme });
       for (const claim of doubted) await begun(page, claim);
-      await page.evaluate(axe);
-      const { violations } = await page.evaluate(
-        (aside) =>
-          (globalThis as unknown as { axe: { run(of: string): Promise<{ violations: object[] }> } }).axe.run(
-            aside,
-          ),
-        `#${chapter} aside`,
-      );
-      expect(violations).toEqual([]);
+      expect(await violations(page, `#${chapter} aside`)).toEqual([]);
       expect(
         await page.evaluate(() => document.documentElement.scrollWidth - innerWidth),
       ).toBeLessThanOrEqual(0);

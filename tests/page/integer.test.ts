@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { dim, IntegerPipeline, type IntegerSettings, stops } from "../../web/elements/integer_pipeline.js";
 import { tokenize } from "../../web/elements/tokens.js";
 import { lecture } from "../elements/lecture.js";
-import { axe, frame, visitor } from "./visitor.js";
+import { frame, violations, visitor } from "./visitor.js";
 
 const site = visitor();
 const pipeline = new IntegerPipeline(await loadRopewalk());
@@ -154,10 +154,7 @@ test("an address sets all of it, and nonsense there is as nothing", async () => 
 describe.each(["light", "dark"] as const)("%s", (colorScheme) => {
   test.each([1600, 390])("has no violations at %i px, and no sideways scroll", async (width) => {
     const page = await visit("position=9", { colorScheme, viewport: { width, height: 900 } });
-    await page.evaluate(axe);
-    // biome-ignore lint/suspicious/noExplicitAny: axe has put itself there.
-    const { violations } = await page.evaluate(() => (globalThis as any).axe.run());
-    expect(violations.map(({ id }: { id: string }) => id)).toEqual([]);
+    expect(await violations(page)).toEqual([]);
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
   });
 });

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { OrderPipeline, type OrderSettings } from "../../web/elements/order_pipeline.js";
 import { tokenize } from "../../web/elements/tokens.js";
 import { lecture } from "../elements/lecture.js";
-import { axe, frame, visitor } from "./visitor.js";
+import { frame, violations, visitor } from "./visitor.js";
 
 const site = visitor();
 const pipeline = new OrderPipeline(await loadRopewalk());
@@ -281,10 +281,7 @@ describe.each(["light", "dark"] as const)("%s", (colorScheme) => {
       colorScheme,
       viewport: { width, height: 900 },
     });
-    await page.evaluate(axe);
-    // biome-ignore lint/suspicious/noExplicitAny: axe has put itself there.
-    const { violations } = await page.evaluate(() => (globalThis as any).axe.run());
-    expect(violations.map(({ id }: { id: string }) => id)).toEqual([]);
+    expect(await violations(page)).toEqual([]);
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
   });
 });

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { queryOf, type TurnSettings, turned } from "../../web/elements/rotary_pipeline.js";
 import { tokenize } from "../../web/elements/tokens.js";
 import { lecture } from "../elements/lecture.js";
-import { axe, frame, visitor } from "./visitor.js";
+import { frame, violations, visitor } from "./visitor.js";
 
 const site = visitor();
 const engine = await loadRopewalk();
@@ -324,15 +324,7 @@ describe.each([
     for (const headDim of ["16", "64"]) {
       await radio(page, "Components of a head, head_dim", headDim).check();
       await frame(page);
-      await page.evaluate(axe);
-      const violations = await page.evaluate(async () => {
-        const run = Reflect.get(globalThis, "axe").run;
-        return (await run()).violations.map((one: { id: string; nodes: { html: string }[] }) => [
-          one.id,
-          one.nodes.map(({ html }) => html),
-        ]);
-      });
-      expect(violations).toEqual([]);
+      expect(await violations(page)).toEqual([]);
       expect(
         await page.evaluate(() => document.documentElement.scrollWidth - innerWidth),
       ).toBeLessThanOrEqual(0);

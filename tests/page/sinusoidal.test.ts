@@ -9,7 +9,7 @@ import {
   SinusoidalPipeline,
   type SinusoidalSettings,
 } from "../../web/elements/sinusoidal_pipeline.js";
-import { axe, frame, visitor } from "./visitor.js";
+import { frame, violations, visitor } from "./visitor.js";
 
 const site = visitor();
 const pipeline = new SinusoidalPipeline(await loadRopewalk());
@@ -189,16 +189,7 @@ test("says what to do without a text, and keeps the rest", async () => {
 
 test.each(["light", "dark"] as const)("has no violations that axe finds, %s", async (colorScheme) => {
   const page = await visit({ colorScheme });
-  await page.evaluate(axe);
-  const violations = await page.evaluate(async () => {
-    // @ts-expect-error: axe is put into the page above.
-    const results = await globalThis.axe.run();
-    return results.violations.map(({ id, nodes }: { id: string; nodes: { target: unknown }[] }) => [
-      id,
-      nodes.map(({ target }) => target),
-    ]);
-  });
-  expect(violations).toEqual([]);
+  expect(await violations(page)).toEqual([]);
 });
 
 test("fits a phone", async () => {

@@ -1,8 +1,9 @@
 import { css, html } from "lit";
 import type { Ropewalk } from "ropewalk";
 import { BinaryPipeline, type BinaryResults, bitPlanes, positions } from "./binary_pipeline.js";
-import { choices } from "./choices.js";
+import { radios } from "./controls.js";
 import { oneOf, whole } from "./fields.js";
+import { grouped } from "./figure.js";
 import { instrument } from "./instrument.js";
 import { panels, readout } from "./panels.js";
 import type { PositionEvent } from "./picture.js";
@@ -10,6 +11,7 @@ import { fixed } from "./picture.js";
 import { type Column, type Drawing, RopewalkPlanes } from "./planes.js";
 import { stepper, stepperStyle } from "./stepper.js";
 import { theme } from "./theme.js";
+import { words } from "./words/en/binary.js";
 
 /** The furthest positions: each has a neighbour with as many digits. */
 const last = { position: positions - 2, other: positions - 1 };
@@ -26,9 +28,6 @@ const fields = {
 };
 
 const everything = { first: 0, span: positions };
-const grouped = (value: number) => value.toLocaleString("en");
-const digits = (count: number) => `${count} digit${count === 1 ? "" : "s"}`;
-const steps = (count: number) => `${grouped(count)} step${count === 1 ? "" : "s"}`;
 const names = Array.from({ length: bitPlanes }, (_, k) => grouped(2 ** k));
 
 /** Positions as binary digits: planes that flip fast and slowly, and neighbours that jump. */
@@ -101,8 +100,9 @@ export class RopewalkBinary extends instrument(fields) {
     if (results === undefined) return html``;
     const { position, other } = this;
     const { flips, distance, stretch } = results;
+    const [here, next] = [grouped(position), grouped(position + 1)];
     return html`<section class="panel" @ropewalk-position=${this.#onPosition}>
-      <h2>The rope · each position as ${bitPlanes} binary digits, the lowest on top (faint is 0, inked is 1)</h2>
+      <h2>${words.heading(bitPlanes)}</h2>
       <ropewalk-planes
         .drawing=${this.#drawing}
         .stretch=${stretch}
@@ -114,42 +114,39 @@ export class RopewalkBinary extends instrument(fields) {
         .left=${46}
         .right=${114}
         .strandHeight=${24}
-        .summary=${`Binary digits of positions ${grouped(stretch.first)} to ${grouped(stretch.first + stretch.span - 1)}: the lowest digit flips at every position, each further one half as often. Of three positions:`}
+        .summary=${words.summary(grouped(stretch.first), grouped(stretch.first + stretch.span - 1))}
       ></ropewalk-planes>
       <div class="sliders">
-        ${this.#slider("position", "Position")}
-        ${this.#slider("other", "The stranger, a second position")}
+        ${this.#slider("position")}
+        ${this.#slider("other")}
       </div>
       <dl class="numbers">
-        ${readout("flips", `digits that flip from ${grouped(position)} to ${grouped(position + 1)}`, String(flips.next), `of ${bitPlanes}`)}
-        ${readout("next", `distance from ${grouped(position)} to ${grouped(position + 1)}, a neighbour`, fixed(distance.next, 3), `1 step, ${digits(flips.next)}`)}
-        ${readout("other-distance", `distance from ${grouped(position)} to ${grouped(other)}, a stranger`, fixed(distance.there, 3), this.#verdict(results))}
+        ${readout("flips", words.flips(here, next), String(flips.next), words.ofPlanes(bitPlanes))}
+        ${readout("next", words.next(here, next), fixed(distance.next, 3), words.away(1, flips.next))}
+        ${readout("other-distance", words.there(here, grouped(other)), fixed(distance.there, 3), this.#verdict(results))}
       </dl>
       <div class="row">
-        <span class="name">Steps that carry</span>
+        <span class="name">${words.carries}</span>
         ${carries.map(
           (from) =>
-            html`<button type="button" @click=${() => this.#goTo(from)}>${grouped(from)} → ${grouped(from + 1)}</button>`,
+            html`<button type="button" @click=${() => this.#goTo(from)}>${words.carry(grouped(from), grouped(from + 1))}</button>`,
         )}
       </div>
-      <div class="row" role="radiogroup" aria-label="Positions seen at once">
-        <span class="name">Positions seen at once</span>
-        ${choices("span", spans, this.span, grouped, (span) => {
-          this.span = span;
-        })}
-      </div>
-      <h2 class="further">The same rope from further off · ${grouped(positions)} positions</h2>
+      ${radios(words.span, "span", spans, this.span, grouped, (span) => {
+        this.span = span;
+      })}
+      <h2 class="further">${words.further(grouped(positions))}</h2>
       <ropewalk-planes
         .drawing=${this.#far}
         .stretch=${everything}
         .outline=${stretch}
         .strandHeight=${8}
-        .summary=${`The same digits from position 0 to ${grouped(positions - 1)}: each plane has half as many edges as the one above it.`}
+        .summary=${words.furtherSummary(grouped(positions - 1))}
       ></ropewalk-planes>
     </section>`;
   }
 
-  #slider(name: "position" | "other", words: string) {
+  #slider(name: "position" | "other") {
     const value = this[name];
     const results = this.#results as BinaryResults;
     const own = name === "position" ? results.here : results.there;
@@ -157,11 +154,17 @@ export class RopewalkBinary extends instrument(fields) {
       .reverse()
       .join("")
       .replace(/^0+(?=.)/, "");
-    const spoken = `${name === "position" ? "position" : "second position"} ${grouped(value)}, in binary ${binary}`;
-    const change = (to: number) => {
-      this[name] = to;
-    };
-    return stepper({ id: name, words, value, least: 0, most: last[name], spoken, change });
+    return stepper({
+      id: name,
+      words: words[name],
+      value,
+      least: 0,
+      most: last[name],
+      spoken: words.spoken[name](grouped(value), binary),
+      change: (to) => {
+        this[name] = to;
+      },
+    });
   }
 
   #columns({ here, next, there }: BinaryResults): Column[] {
@@ -176,10 +179,9 @@ export class RopewalkBinary extends instrument(fields) {
 
   #verdict({ flips, distance }: BinaryResults): string {
     const away = Math.abs(this.other - this.position);
-    const far = `${steps(away)}, ${digits(flips.there)}`;
-    if (away === 0) return "it is the same position";
-    if (away <= 1 || distance.there >= distance.next) return far;
-    return `${far}: nearer than the neighbour`;
+    if (away === 0) return words.samePosition;
+    if (away <= 1 || distance.there >= distance.next) return words.away(away, flips.there);
+    return words.nearer(away, flips.there);
   }
 
   /** To a step that carries, with a stranger that has one digit more. */

@@ -1,4 +1,4 @@
-import { css, html } from "lit";
+import { css, html, nothing } from "lit";
 import { live } from "lit/directives/live.js";
 import { choices } from "./choices.js";
 
@@ -13,13 +13,15 @@ export interface Slider {
   /** What a screen reader says in place of the number. */
   words: string;
   move: (at: number) => void;
+  /** A finger, or the like, takes hold of it. */
+  take?: () => void;
 }
 
 /** A native slider, under its name and the value in large. */
-export function slider({ id, label, shown, last, at, words, move }: Slider) {
+export function slider({ id, label, shown, last, at, words, move, take }: Slider) {
   return html`<div class="move">
     <label for=${id}>${label}</label>
-    <output for=${id}>${shown}</output>
+    <output for=${id} id="${id}-shown">${shown}</output>
     <input
       id=${id}
       type="range"
@@ -29,9 +31,62 @@ export function slider({ id, label, shown, last, at, words, move }: Slider) {
       .value=${live(String(at))}
       aria-valuetext=${words}
       @input=${(event: Event) => move((event.target as HTMLInputElement).valueAsNumber)}
+      @pointerdown=${take ?? nothing}
     />
   </div>`;
 }
+
+/** A number that is typed. */
+export interface NumberField {
+  id: string;
+  label: string;
+  value: number;
+  least: number;
+  most: number;
+  step: 1 | "any";
+  disabled?: boolean;
+  change: (value: number) => void;
+}
+
+/** A native field for a number, after its name. */
+export function numberField({ id, label, value, least, most, step, disabled = false, change }: NumberField) {
+  const typed = (event: Event) => {
+    const input = event.target as HTMLInputElement;
+    if (input.checkValidity() && input.value !== "") change(input.valueAsNumber);
+    // Out of range or no number: what was there stays, and the field shows it.
+    else input.value = String(value);
+  };
+  return html`<label class="number">${label}
+    <input
+      id=${id}
+      type="number"
+      min=${least}
+      max=${most}
+      step=${step}
+      ?disabled=${disabled}
+      .value=${live(String(value))}
+      @change=${typed}
+    />
+  </label>`;
+}
+
+export const numberFieldStyle = css`
+  label.number {
+    display: flex;
+    align-items: center;
+    gap: 10px;
+  }
+
+  label.number input {
+    width: 8em;
+    padding: 6px 10px;
+    border: 1px solid var(--line);
+    border-radius: 8px;
+    background: var(--paper);
+    color: var(--ink);
+    font: 15px / 1.4 var(--label);
+  }
+`;
 
 /** One of a few, after its name. */
 export function radios<const T>(

@@ -2,9 +2,10 @@ import { line } from "d3-shape";
 import { css, html, nothing, type PropertyValues, svg } from "lit";
 import { property } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
-import { fixed } from "./picture.js";
+import { fixed, round } from "./picture.js";
 import { StretchPicture, stretched } from "./stretch.js";
 import { theme } from "./theme.js";
+import { words } from "./words/en/sinusoidal.js";
 
 export interface Curve {
   name: string;
@@ -24,10 +25,6 @@ export class RopewalkCurves extends StretchPicture {
     theme,
     stretched,
     css`
-      .plot {
-        top: 0;
-      }
-
       path {
         fill: none;
         stroke: var(--ink);
@@ -100,10 +97,7 @@ export class RopewalkCurves extends StretchPicture {
             ) => svg`<line class="axis" x2=${plotWidth} y1=${this.#y(level)} y2=${this.#y(level)}></line>
               <text class="level" x="-8" y=${this.#y(level) + 4}>${fixed(level, 0)}</text>`,
           )}
-          ${this.ticks().map(
-            (tick) =>
-              svg`<text x=${this.x(tick.position)} y=${height + 16} text-anchor=${tick.anchor}>${tick.position.toLocaleString("en")}</text>`,
-          )}
+          ${this.renderTicks(height)}
           ${guard([curves, plotWidth, height, levels], () => curves.map((curve) => this.#renderCurve(curve)))}
           ${
             this.shows(position)
@@ -126,8 +120,8 @@ export class RopewalkCurves extends StretchPicture {
     const { first, span } = this.stretch;
     const { values } = curve;
     const path = line<number>(
-      (_, i) => Math.round(((i + 0.5) / values.length) * this.plotWidth * 100) / 100,
-      (value) => Math.round(this.#y(value) * 100) / 100,
+      (_, i) => round(((i + 0.5) / values.length) * this.plotWidth),
+      (value) => round(this.#y(value)),
     )(values as unknown as number[]);
     const hasDots = this.dots && this.plotWidth / span >= leastForDot;
     const dots = Array.from({ length: hasDots ? span : 0 }, (_, i) => this.#renderDot(curve, first + i, 2.5));
@@ -139,10 +133,7 @@ export class RopewalkCurves extends StretchPicture {
   }
 
   protected override updated(): void {
-    const plot = this.renderRoot.querySelector<HTMLElement>(".plot");
-    plot?.style.setProperty("left", `${this.left}px`);
-    plot?.style.setProperty("width", `${this.plotWidth}px`);
-    plot?.style.setProperty("height", `${this.height}px`);
+    this.placePlot(0, this.height);
   }
 
   /** Of many positions some, evenly. */
@@ -153,7 +144,7 @@ export class RopewalkCurves extends StretchPicture {
       <table>
         <caption>${this.summary}</caption>
         <thead>
-          <tr><th scope="col">position</th>${this.curves.map(({ name }) => html`<th scope="col">${name}</th>`)}</tr>
+          <tr><th scope="col">${words.table.position}</th>${this.curves.map(({ name }) => html`<th scope="col">${name}</th>`)}</tr>
         </thead>
         <tbody>
           ${Array.from({ length: Math.floor(span / step) }, (_, row) => first + row * step).map(

@@ -1,8 +1,10 @@
 import { css, html, nothing, type PropertyValues, svg } from "lit";
 import { property, state } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
-import { fixed, Picture } from "./picture.js";
+import { dialAfter, dialAt, point, type Rows, wrap } from "./pairs.js";
+import { fixed, Picture, round } from "./picture.js";
 import { angleColor, readout, theme } from "./theme.js";
+import { words } from "./words/en/dials.js";
 
 /** The pairs of a vector as arrows. */
 export interface Polar {
@@ -22,14 +24,11 @@ interface Pair {
   score: number;
 }
 
-interface Layout {
-  perRow: number;
-  cell: number;
+interface Layout extends Rows {
   radius: number;
-  /** Of a row: where its dials have their middle, and its bars their zero; and what it takes in all. */
+  /** Of a row: where its dials have their middle, and its bars their zero. */
   middle: number;
   zero: number;
-  row: number;
 }
 
 const narrow = 480;
@@ -185,18 +184,18 @@ export class RopewalkDials extends Picture {
     return html`
       <div class="legend">
           <svg aria-hidden="true"><line class="before" x1="1" y1="4" x2="19" y2="4"></line></svg>
-          <span>before position</span>
+          <span>${words.before}</span>
           <svg aria-hidden="true">
             <line class="after" x1="2" y1="4" x2="15" y2="4" stroke=${angleColor(0.4)}></line>
             <circle class="tip" cx="15" cy="4" r="3" fill=${angleColor(0.4)}></circle>
           </svg>
-          <span>after</span>
+          <span>${words.after}</span>
       </div>
       <div
         class="dials"
         role="group"
         tabindex="0"
-        aria-label="Pairs of «${this.queryLabel}»: arrow keys go from one to the next"
+        aria-label=${words.label(this.queryLabel)}
         @keydown=${this.#onKey}
         @focus=${this.#onFocus}
         @blur=${this.#onLeave}
@@ -266,40 +265,40 @@ export class RopewalkDials extends Picture {
 
   #sentence(i: number, pair: Pair): string {
     const { turn, before, after, lengthBefore, lengthAfter, score } = pair;
-    const moved = this.rotary
-      ? `turned ${fixed(turn, 2)} rad`
-      : `from ${fixed(before, 2)} to ${fixed(after, 2)} rad`;
-    const length = `length ${fixed(lengthBefore, 3)} → ${fixed(lengthAfter, 3)}`;
-    const gives = this.scores.length > 0 ? `, gives ${signed(score)} to the score` : "";
-    return `pair ${i}: ${moved}, ${length}${gives}`;
+    const rest = [
+      fixed(lengthBefore, 3),
+      fixed(lengthAfter, 3),
+      this.scores.length > 0 ? signed(score) : undefined,
+    ] as const;
+    return this.rotary
+      ? words.turned(i, fixed(turn, 2), ...rest)
+      : words.moved(i, fixed(before, 2), fixed(after, 2), ...rest);
   }
 
   #summary(): string {
-    if (this.scores.length === 0) return "Point at a pair, or walk along them with the arrow keys.";
-    return `All ${this.#pairs.length} pairs together give ${signed(this.score, 3)}, the score.`;
+    return this.scores.length === 0 ? words.hint : words.summary(this.#pairs.length, signed(this.score, 3));
   }
 
   #renderTable() {
+    const { table } = words;
+    const hasScores = this.scores.length > 0;
     const numbers = ({ before, after, lengthBefore, lengthAfter, score }: Pair) => [
       fixed(before, 3),
       fixed(after, 3),
       fixed(lengthBefore, 3),
       fixed(lengthAfter, 3),
-      ...(this.scores.length > 0 ? [signed(score, 3)] : []),
+      ...(hasScores ? [signed(score, 3)] : []),
     ];
     return html`<div class="visually-hidden">
       <table>
         <caption>
-          Pairs of «${this.queryLabel}» before and after position${this.scores.length > 0 ? `, and what they give to its score with «${this.keyLabel}»` : ""}
+          ${hasScores ? table.scoreCaption(this.queryLabel, this.keyLabel) : table.caption(this.queryLabel)}
         </caption>
         <thead>
           <tr>
-            <th scope="col">pair</th>
-            <th scope="col">angle before, rad</th>
-            <th scope="col">angle after, rad</th>
-            <th scope="col">length before</th>
-            <th scope="col">length after</th>
-            ${this.scores.length > 0 ? html`<th scope="col">contribution</th>` : nothing}
+            ${[table.pair, ...table.numbers, ...(hasScores ? [table.score] : [])].map(
+              (name) => html`<th scope="col">${name}</th>`,
+            )}
           </tr>
         </thead>
         <tbody>
@@ -320,22 +319,8 @@ export class RopewalkDials extends Picture {
   }
 
   readonly #onKey = (event: KeyboardEvent): void => {
-    const last = this.#pairs.length - 1;
-    const perRow = this.#layout?.perRow ?? 1;
-    const at = this.cursor ?? 0;
-    const below = at + perRow <= last ? at + perRow : at;
-    const steps: Record<string, number> = {
-      ArrowLeft: at - 1,
-      ArrowRight: at + 1,
-      ArrowUp: at - perRow >= 0 ? at - perRow : at,
-      ArrowDown: below,
-      Home: 0,
-      End: last,
-    };
-    const to = steps[event.key];
-    if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    this.#goTo(Math.max(0, Math.min(last, to)));
+    const to = dialAfter(event, this.cursor ?? 0, this.#layout?.perRow ?? 1, this.#pairs.length);
+    if (to !== undefined) this.#goTo(to);
   };
 
   readonly #onFocus = (): void => {
@@ -343,14 +328,8 @@ export class RopewalkDials extends Picture {
   };
 
   readonly #onPoint = (event: PointerEvent): void => {
-    const layout = this.#layout;
-    if (layout === undefined) return;
-    const bounds = (event.currentTarget as Element).getBoundingClientRect();
-    const column = Math.floor((event.clientX - bounds.left) / layout.cell);
-    const row = Math.floor((event.clientY - bounds.top) / layout.row);
-    const pair = row * layout.perRow + column;
-    if (column < 0 || column >= layout.perRow || row < 0 || pair >= this.#pairs.length) return;
-    this.cursor = pair;
+    const pair = this.#layout && dialAt(event, this.#layout, this.#pairs.length);
+    if (pair !== undefined) this.cursor = pair;
   };
 
   readonly #onLeave = (event: Event): void => {
@@ -404,11 +383,6 @@ function handOf({ lengthBefore, lengthAfter }: Pair, rotary: boolean): { length:
   return length > furthest && !rotary ? { length: furthest, broken: true } : { length, broken: false };
 }
 
-/** Where an angle points: counted from the right, against the clock. */
-function point(angle: number, length: number): { x: number; y: number } {
-  return { x: round(length * Math.cos(angle)), y: round(-length * Math.sin(angle)) };
-}
-
 function wedgePath({ before, after, turn }: Pair, radius: number): string {
   if (Math.abs(turn) < 1e-4) return "";
   const from = point(before, radius);
@@ -425,14 +399,6 @@ function headPath(angle: number, radius: number): string {
     return `L${round(along.x + across.x)} ${round(along.y + across.y)}`;
   };
   return `M${tip.x} ${tip.y}${corner(1)}${corner(-1)}Z`;
-}
-
-function wrap(angle: number): number {
-  return angle - 2 * Math.PI * Math.round(angle / (2 * Math.PI));
-}
-
-function round(value: number): number {
-  return Math.round(value * 100) / 100;
 }
 
 function signed(value: number, digits = 2): string {

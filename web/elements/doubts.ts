@@ -1,4 +1,7 @@
 import type { Ropewalk } from "ropewalk";
+import { grouped } from "./figure.js";
+import { fixed } from "./picture.js";
+import { words } from "./words/en/doubts.js";
 
 /** Where along its axis a point of the curves is: one whole number, or all from `first` to `last`. */
 export interface Span {
@@ -48,11 +51,6 @@ export interface Doubt {
 const headDim = 128;
 const layout = "half";
 const seed = 7;
-
-/** Whole numbers as they are written: 8,192. */
-const count = (value: number) => value.toLocaleString("en");
-
-const fixed = (value: number, digits: number) => value.toFixed(digits).replace("-", "−");
 
 /** A vector of length 1 whose pairs are all alike. */
 const even = (dim: number) => new Float32Array(dim).fill(1 / Math.sqrt(dim));
@@ -110,6 +108,7 @@ const firstBelowZero = (values: Float32Array) => values.findIndex((value) => val
 
 /** Attention without positions: how long the vector is that comes out, along the text. */
 function causal(engine: Ropewalk): Doubt {
+  const says = words.causal;
   const tokens = 64;
   const nHeads = 8;
   const dim = nHeads * 64;
@@ -125,49 +124,51 @@ function causal(engine: Ropewalk): Doubt {
   const spans = evenSpans(1, tokens);
   const at = (x: number): Mark => {
     const y = withMask[x] as number;
-    return { curve: 0, x, y, figure: fixed(y, 1), words: x === 1 ? "first token" : `token ${x}` };
+    return { curve: 0, x, y, figure: fixed(y, 1), words: x === 1 ? says.first : says.token(x) };
   };
   return {
-    title: "Length of what attention gives",
-    x: { words: "token", scale: "linear", ticks: [1, 16, 32, 48, 64] },
-    y: { words: "length", scale: "linear", ticks: [0, 10, 20, 30] },
+    title: says.title,
+    x: { words: says.x, scale: "linear", ticks: [1, 16, 32, 48, 64] },
+    y: { words: says.y, scale: "linear", ticks: [0, 10, 20, 30] },
     digits: 1,
     spans,
-    curves: [curve("causal mask", withMask, spans), curve("every token seen", without, spans)],
+    curves: [curve(says.masked, withMask, spans), curve(says.unmasked, without, spans)],
     marks: [at(1), at(16), at(64)],
   };
 }
 
 /** How near a word's direction an added position's is, as there are more components. */
 function apart(engine: Ropewalk): Doubt {
+  const says = words.apart;
   const dims = [8, 16, 32, 64, 128, 256, 512];
   const rows = 64;
   const tokenIds = Int32Array.from({ length: rows }, (_, i) => i);
   const means = dims.map((dim) => {
-    const words = engine.seededEmbedding({ tokenIds, dim, seed });
+    const tokens = engine.seededEmbedding({ tokenIds, dim, seed });
     const positions = engine.sinusoidalEncoding({ seqLen: rows, dim });
-    const cosines = engine.rowCosines({ a: words, b: positions, rows, dim });
+    const cosines = engine.rowCosines({ a: tokens, b: positions, rows, dim });
     const weight = new Float32Array(rows).fill(1 / rows);
     const mean = engine.linear({ x: cosines.map(Math.abs), weight, rows: 1, inDim: rows, outDim: 1 });
     return mean[0] as number;
   });
   const at = (dim: number): Mark => {
     const y = means[dims.indexOf(dim)] as number;
-    return { curve: 0, x: dim, y, figure: fixed(y, 2), words: `of ${dim} components` };
+    return { curve: 0, x: dim, y, figure: fixed(y, 2), words: says.components(dim) };
   };
   return {
-    title: "Mean |cosine|, word, position",
-    x: { words: "components", scale: "log", ticks: [8, 32, 128, 512] },
-    y: { words: "cosine", scale: "linear", ticks: [0, 0.1, 0.2, 0.3] },
+    title: says.title,
+    x: { words: says.x, scale: "log", ticks: [8, 32, 128, 512] },
+    y: { words: says.y, scale: "linear", ticks: [0, 0.1, 0.2, 0.3] },
     digits: 3,
     spans: dims.map((dim) => ({ first: dim, last: dim })),
-    curves: [exact("words and positions", means)],
+    curves: [exact(says.curve, means)],
     marks: [at(8), at(512)],
   };
 }
 
 /** A rotated query's length, of 1 before, as YaRN and LongRoPE extend a context of 4,096 tokens. */
 function factors(engine: Ropewalk): Doubt {
+  const says = words.factors;
   const trained = 4096;
   const scales = [1, 2, 4, 8, 16, 32, 64];
   const like = (factor: number) => new Array<number>(headDim / 2).fill(factor);
@@ -200,12 +201,12 @@ function factors(engine: Ropewalk): Doubt {
   }));
   const at = (index: number, name: string, values: readonly number[], factor: number): Mark => {
     const y = values[scales.indexOf(factor)] as number;
-    return { curve: index, x: factor, y, figure: fixed(y, 2), words: `${name}, ${factor} times` };
+    return { curve: index, x: factor, y, figure: fixed(y, 2), words: says.times(name, factor) };
   };
   return {
-    title: "A query’s length, of 1 before",
-    x: { words: "context, times as long", scale: "log", ticks: [1, 4, 16, 64] },
-    y: { words: "length", scale: "linear", ticks: [1, 1.2, 1.4] },
+    title: says.title,
+    x: { words: says.x, scale: "log", ticks: [1, 4, 16, 64] },
+    y: { words: says.y, scale: "linear", ticks: [1, 1.2, 1.4] },
     digits: 3,
     spans: scales.map((factor) => ({ first: factor, last: factor })),
     curves: [exact("YaRN", yarn), exact("LongRoPE", longrope)],
@@ -215,6 +216,7 @@ function factors(engine: Ropewalk): Doubt {
 
 /** Lengths under xPos, of 1 before, by position. */
 function xpos(engine: Ropewalk): Doubt {
+  const says = words.xpos;
   const last = 1024;
   const spans = evenSpans(0, last, 16);
   const positionIds = Int32Array.from(spans, ({ first }) => first);
@@ -231,21 +233,22 @@ function xpos(engine: Ropewalk): Doubt {
   const [query, key] = [lengths("query"), lengths("key")];
   const at = (index: number, name: string, values: readonly number[]): Mark => {
     const y = values.at(-1) as number;
-    return { curve: index, x: last, y, figure: fixed(y, 2), words: `${name} at ${count(last)}` };
+    return { curve: index, x: last, y, figure: fixed(y, 2), words: says.at(name, grouped(last)) };
   };
   return {
-    title: "Length under xPos, of 1 before",
-    x: { words: "position", scale: "linear", ticks: [0, 512, 1024] },
-    y: { words: "length", scale: "log", ticks: [0.5, 1, 2, 4] },
+    title: says.title,
+    x: { words: says.x, scale: "linear", ticks: [0, 512, 1024] },
+    y: { words: says.y, scale: "log", ticks: [0.5, 1, 2, 4] },
     digits: 2,
     spans,
-    curves: [exact("query", query), exact("key", key)],
-    marks: [at(0, "query", query), at(1, "key", key)],
+    curves: [exact(says.query, query), exact(says.key, key)],
+    marks: [at(0, says.query, query), at(1, says.key, key)],
   };
 }
 
 /** RoFormer's bound of a score, in its setting. */
 function bound(engine: Ropewalk): Doubt {
+  const says = words.bound;
   const last = 8192;
   const values = engine.ropeDecayBound({
     invFreq: engine.ropeInvFreq({ rotaryDim: headDim }),
@@ -256,88 +259,91 @@ function bound(engine: Ropewalk): Doubt {
   const spans = growingSpans(last, 10);
   const at = (x: number): Mark => {
     const y = values[x] as number;
-    return { curve: 0, x, y, figure: fixed(y, 2), words: `at distance ${count(x)}` };
+    return { curve: 0, x, y, figure: fixed(y, 2), words: says.at(grouped(x)) };
   };
   return {
-    title: "RoFormer’s bound of a score",
-    x: { words: "distance", scale: "log", ticks: [1, 10, 100, 1000] },
-    y: { words: "bound", scale: "log", ticks: [2, 4, 8, 16, 32] },
+    title: says.title,
+    x: { words: says.x, scale: "log", ticks: [1, 10, 100, 1000] },
+    y: { words: says.y, scale: "log", ticks: [2, 4, 8, 16, 32] },
     digits: 2,
     spans,
-    curves: [curve("bound", values, spans)],
+    curves: [curve(says.curve, values, spans)],
     marks: [at(1000), at(4000), at(peak)],
   };
 }
 
 /** The score of two equal vectors: all that decays, since that of two unlike ones has no mean to decay from. */
 function cosine(engine: Ropewalk): Doubt {
+  const says = words.cosine;
   const last = 8192;
   const values = meanCosine(engine, last);
   const rise = values.findIndex((value, i) => i > 0 && value > (values[i - 1] as number));
   const spans = growingSpans(last, 10);
-  const at = (x: number, figure: string, words: string): Mark => ({
-    ...{ curve: 0, x, y: values[x] as number, figure, words },
+  const at = (x: number, figure: string, text: string): Mark => ({
+    ...{ curve: 0, x, y: values[x] as number, figure, words: text },
   });
   return {
-    title: "Mean cosine, query = key",
-    x: { words: "distance", scale: "log", ticks: [1, 10, 100, 1000] },
-    y: { words: "mean cosine", scale: "linear", ticks: [0, 0.5, 1] },
+    title: says.title,
+    x: { words: says.x, scale: "log", ticks: [1, 10, 100, 1000] },
+    y: { words: says.y, scale: "linear", ticks: [0, 0.5, 1] },
     digits: 4,
     spans,
-    curves: [curve("mean cosine", values, spans)],
+    curves: [curve(says.curve, values, spans)],
     marks: [
-      at(rise, count(rise), "first rise"),
-      at(4060, fixed(values[4060] as number, 2), `at distance ${count(4060)}`),
+      at(rise, grouped(rise), says.rise),
+      at(4060, fixed(values[4060] as number, 2), says.at(grouped(4060))),
     ],
   };
 }
 
 /** What the fastest and the slowest quarter of the pairs give, in a head such as Gemma 7B's. */
 function bands(engine: Ropewalk): Doubt {
+  const says = words.bands;
   const dim = 256;
   const pairs = dim / 2;
   const last = 8192;
   const fast = meanCosine(engine, last, { dim, to: pairs / 4 });
   const slow = meanCosine(engine, last, { dim, from: (3 * pairs) / 4, to: pairs });
   const spans = growingSpans(last, 10);
-  const below = (index: number, name: string, values: Float32Array): Mark => {
+  const below = (index: number, text: string, values: Float32Array): Mark => {
     const x = firstBelowZero(values);
-    return { curve: index, x, y: values[x] as number, figure: count(x), words: `${name} below 0` };
+    return { curve: index, x, y: values[x] as number, figure: grouped(x), words: text };
   };
   return {
-    title: "Mean cosine, quarters of pairs",
-    x: { words: "distance", scale: "log", ticks: [1, 10, 100, 1000] },
-    y: { words: "mean cosine", scale: "linear", ticks: [0, 0.5, 1] },
+    title: says.title,
+    x: { words: says.x, scale: "log", ticks: [1, 10, 100, 1000] },
+    y: { words: says.y, scale: "linear", ticks: [0, 0.5, 1] },
     digits: 4,
     spans,
-    curves: [curve("slowest quarter", slow, spans), curve("fastest quarter", fast, spans)],
+    curves: [curve(says.slow, slow, spans), curve(says.fast, fast, spans)],
     marks: [
-      below(1, "fastest", fast),
+      below(1, says.fastBelow, fast),
       {
         curve: 0,
         x: 64,
         y: slow[64] as number,
         figure: fixed(slow[64] as number, 4),
-        words: "slowest at 64",
+        words: says.slowAt(64),
       },
-      below(0, "slowest", slow),
+      below(0, says.slowBelow, slow),
     ],
   };
 }
 
 /** The same mean cosine for two bases, as far as it stays above zero and beyond. */
 function base(engine: Ropewalk): Doubt {
+  const says = words.base;
   const last = 32_768;
   const spans = growingSpans(last, 8);
   const bases = [10_000, 500_000];
   const values = bases.map((ropeTheta) => meanCosine(engine, last, { ropeTheta }));
   return {
-    title: "Mean cosine, query = key",
-    x: { words: "distance", scale: "log", ticks: [1, 100, 10_000] },
-    y: { words: "mean cosine", scale: "linear", ticks: [0, 0.5, 1] },
+    title: says.title,
+    x: { words: says.x, scale: "log", ticks: [1, 100, 10_000] },
+    y: { words: says.y, scale: "linear", ticks: [0, 0.5, 1] },
     digits: 3,
     spans,
-    curves: bases.map((one, i) => curve(`base ${count(one)}`, values[i] as Float32Array, spans)),
+    curves: bases.map((one, i) => curve(says.curve(grouped(one)), values[i] as Float32Array, spans)),
     marks: bases.map((one, i) => {
       const of = values[i] as Float32Array;
       const x = firstBelowZero(of);
@@ -345,8 +351,8 @@ function base(engine: Ropewalk): Doubt {
         curve: i,
         x,
         y: of[x] as number,
-        figure: count(x),
-        words: `below 0, base ${count(one)}`,
+        figure: grouped(x),
+        words: says.below(grouped(one)),
       };
     }),
   };

@@ -3,6 +3,8 @@ import { property } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
 import { fixed, Picture } from "./picture.js";
 import { theme } from "./theme.js";
+import { words } from "./words/en/integer.js";
+import { locale } from "./words/en/locale.js";
 
 const rowHeight = 68;
 
@@ -73,13 +75,13 @@ export class RopewalkDrowning extends Picture {
         const path = Array.from(rows.subarray(row * dim, (row + 1) * dim), (value, i) => {
           return `M${r(i * cell)} ${r(y(0))}V${r(y(value))}h${r(bar)}V${r(y(0))}`;
         }).join("");
-        return html`<p><b>${name}</b><span>length ${figure(this.lengths[row] ?? 0)}</span></p>
-          <svg width=${width} height=${rowHeight} role="img" aria-label=${`${name}: ${dim} components as bars`}>
+        return html`<p><b>${name}</b><span>${words.drowning.length(figure(this.lengths[row] ?? 0))}</span></p>
+          <svg width=${width} height=${rowHeight} role="img" aria-label=${words.drowning.label(name, dim)}>
             <line class="ground" x1="0" x2=${width} y1=${r(y(0))} y2=${r(y(0))}></line>
             ${svg`<path class="bars" d=${path}></path>`}
           </svg>`;
       })}
-      <p class="scale">${dim} components each, all four at one scale: from ${figure(least)} to ${figure(most)}</p>
+      <p class="scale">${words.drowning.scale(dim, figure(least), figure(most))}</p>
       ${guard([this.settled], () => this.#renderTable(dim))}
     `;
   }
@@ -87,9 +89,10 @@ export class RopewalkDrowning extends Picture {
   #renderTable(dim: number) {
     if (this.settled === 0) return nothing;
     const { rows, names } = this;
+    const { table } = words.drowning;
     return html`<div class="visually-hidden"><table>
-      <caption>Components</caption>
-      <thead><tr><th scope="col">component</th>${names.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
+      <caption>${table.caption}</caption>
+      <thead><tr><th scope="col">${table.component}</th>${names.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
       <tbody>
         ${Array.from(
           { length: dim },
@@ -107,7 +110,7 @@ export class RopewalkDrowning extends Picture {
 export function figure(value: number): string {
   const digits = Math.abs(value) < 100 ? 2 : Math.abs(value) < 10_000 ? 1 : 0;
   return value
-    .toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits })
+    .toLocaleString(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits })
     .replace("-", "−");
 }
 

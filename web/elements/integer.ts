@@ -5,6 +5,7 @@ import { slider } from "./controls.js";
 import { figure, RopewalkDrowning } from "./drowning.js";
 import { nearestStop, RopewalkDrowningCurves } from "./drowning_curves.js";
 import { whole } from "./fields.js";
+import { grouped } from "./figure.js";
 import { instrument } from "./instrument.js";
 import { furthest, IntegerPipeline, type IntegerResults, lost, same, stops } from "./integer_pipeline.js";
 import { panels, readout } from "./panels.js";
@@ -13,6 +14,7 @@ import { RopewalkRope } from "./rope.js";
 import { textField, textFieldStyle, textState } from "./text_field.js";
 import { theme } from "./theme.js";
 import { maxTokens, tokenize } from "./tokens.js";
+import { words } from "./words/en/integer.js";
 
 const fields = {
   text: textState,
@@ -56,46 +58,47 @@ export class RopewalkInteger extends instrument(fields) {
     const results = this.#results;
     const tokens = this.#tokens;
     if (tokens.length === 0 || results === undefined)
-      return html`${this.#renderText()}<p class="empty">Write a sentence: there is nothing to add a position to.</p>`;
+      return html`${this.#renderText()}<p class="empty">${words.empty}</p>`;
     const { position } = this;
     const { query, key } = this.#chosen;
-    const quoted = (token: number) => `«${tokenLabel(tokens[token] as string)}»`;
-    const [word, other] = [quoted(query), quoted(key)];
-    const at = position.toLocaleString("en");
+    const label = (token: number) => tokenLabel(tokens[token] as string);
+    const [word, other] = [label(query), label(key)];
+    const { rows } = words;
+    const at = grouped(position);
     const [alone, , length] = results.lengths;
     return html`
       <section class="panel">
-        <h2>${word}, with its position added to every component</h2>
+        <h2>${words.heading(word)}</h2>
         <ropewalk-drowning
           .rows=${results.rows}
           .lengths=${results.lengths}
-          .names=${[`${word} alone`, `+ its position, ${at}`, `= ${word} at position ${at}`, `${other} at position ${at}`]}
+          .names=${[rows.alone(word), rows.position(at), rows.sum(word, at), rows.other(other, at)]}
         ></ropewalk-drowning>
         ${slider({
           id: "position",
-          label: "Position of both words",
+          label: words.position,
           shown: at,
           last: stops.length - 1,
           at: nearestStop(position),
-          words: `position ${at}, cosine to the word alone ${fixed(results.cosine, 2)}, length ${figure(length as number)}`,
+          words: words.positionSpoken(at, fixed(results.cosine, 2), figure(length as number)),
           move: (stop) => {
             this.position = stops[stop] as number;
           },
         })}
         <dl>
-          ${readout("cosine", `cosine of ${word} with its position to ${word} alone`, fixed(results.cosine, 4), left(results.cosine))}
-          ${readout("alike", `cosine of ${word} to ${other}, both at ${at}`, fixed(results.alike, 4), results.alike > same ? "one vector, for all that is left of them" : "two words")}
-          ${readout("length", "length, alone · with its position", `${figure(alone as number)} · ${figure(length as number)}`, "")}
+          ${readout("cosine", words.cosine(word), fixed(results.cosine, 4), left(results.cosine))}
+          ${readout("alike", words.alike(word, other, at), fixed(results.alike, 4), results.alike > same ? words.same : words.different)}
+          ${readout("length", words.length, `${figure(alone as number)} · ${figure(length as number)}`, "")}
         </dl>
         <div class="row">
-          ${this.#renderChoice("query", "Word", query)} ${this.#renderChoice("key", "Other word", key)}
+          ${this.#renderChoice("query", words.word, query)} ${this.#renderChoice("key", words.otherWord, key)}
         </div>
       </section>
 
       <section class="panel" @ropewalk-position=${(event: PositionEvent) => {
         this.position = event.position;
       }}>
-        <h2>Where the meaning drowns</h2>
+        <h2>${words.curves}</h2>
         <ropewalk-drowning-curves
           .results=${results}
           .position=${position}
@@ -109,7 +112,7 @@ export class RopewalkInteger extends instrument(fields) {
         if (selection.query !== query) this.position = selection.query;
         Object.assign(this, selection);
       }}>
-        <h2>The rope · the number that is added, at every position</h2>
+        <h2>${words.rope}</h2>
         <ropewalk-rope .tokens=${tokens} .selection=${this.#chosen} .rope=${results.rope}></ropewalk-rope>
       </section>
 
@@ -133,13 +136,9 @@ export class RopewalkInteger extends instrument(fields) {
 
   #renderText() {
     return html`<section class="panel">
-      ${textField(
-        this.text,
-        `${this.#tokens.length} words; vectors drawn from seed ${this.seed}, nothing is trained`,
-        (text) => {
-          this.text = text;
-        },
-      )}
+      ${textField(this.text, words.note(this.#tokens.length, this.seed), (text) => {
+        this.text = text;
+      })}
     </section>`;
   }
 
@@ -208,6 +207,6 @@ export class RopewalkInteger extends instrument(fields) {
 }
 
 function left(cosine: number): string {
-  if (cosine > 0.9) return "still the word";
-  return cosine >= lost ? "more the word than not" : "the word is the lesser part";
+  if (cosine > 0.9) return words.left.word;
+  return cosine >= lost ? words.left.more : words.left.less;
 }

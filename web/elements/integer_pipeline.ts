@@ -1,6 +1,7 @@
 import type { Ropewalk } from "ropewalk";
 import type { RopePicture } from "./rope.js";
 import { tokenId } from "./tokens.js";
+import { words } from "./words/en/integer.js";
 
 export interface IntegerSettings {
   tokens: readonly string[];
@@ -68,9 +69,9 @@ export class IntegerPipeline {
   run({ tokens, seed, query, key, position }: IntegerSettings): IntegerResults {
     const engine = this.#engine;
     const tokenIds = Int32Array.of(tokenId(tokens[query] as string), tokenId(tokens[key] as string));
-    const words = engine.seededEmbedding({ tokenIds, dim, seed });
-    const word = words.subarray(0, dim);
-    const other = words.subarray(dim);
+    const embeddings = engine.seededEmbedding({ tokenIds, dim, seed });
+    const word = embeddings.subarray(0, dim);
+    const other = embeddings.subarray(dim);
     const count = engine.integerEncoding({ positionIds: Int32Array.of(position), dim });
     const sum = engine.addEncoding({ x: word, encoding: count, dim });
     const otherSum = engine.addEncoding({ x: other, encoding: count, dim });
@@ -137,7 +138,7 @@ export class IntegerPipeline {
         columns: last + 1,
         strands: 1,
       });
-      const labels = { first: "every component is the position: 0", last: `to ${n - 1}` };
+      const labels = { first: words.ropeFirst, last: words.ropeLast(n - 1) };
       const picture: RopePicture = {
         kind: "level",
         near: ramp(n - 1),

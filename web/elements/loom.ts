@@ -1,8 +1,10 @@
 import { css, html, nothing, type PropertyValues, svg } from "lit";
 import { property, state } from "lit/decorators.js";
 import type { RopeLayout } from "ropewalk";
-import { Picture } from "./picture.js";
+import { componentsOf } from "./pairs.js";
+import { Picture, round } from "./picture.js";
 import { theme } from "./theme.js";
+import { words } from "./words/en/rotary.js";
 
 /** Of a component's bar to either side, and where the threads begin and end, in CSS pixels. */
 const tallest = 24;
@@ -146,8 +148,8 @@ export class RopewalkLoom extends Picture {
         .filter((c) => !(near && c === chosen[1]))
         .map((c) => {
           const x = near && c === chosen[0] ? (middle(chosen[0]) + middle(chosen[1])) / 2 : middle(c);
-          const words = near && c === chosen[0] ? chosen.join(" · ") : `${c}`;
-          return svg`<text class=${chosen.includes(c) ? "chosen" : ""} x=${round(Math.max(8, Math.min(width - 8, x)))} y=${top - 5}>${words}</text>`;
+          const text = near && c === chosen[0] ? chosen.join(" · ") : `${c}`;
+          return svg`<text class=${chosen.includes(c) ? "chosen" : ""} x=${round(Math.max(8, Math.min(width - 8, x)))} y=${top - 5}>${text}</text>`;
         })}
       ${Array.from({ length: count / 2 }, (_, i) => (i === pair ? nothing : [thread(i, 0), thread(i, 1)]))}
       ${thread(pair, 0)}${thread(pair, 1)}
@@ -156,16 +158,7 @@ export class RopewalkLoom extends Picture {
   }
 
   #describe([first, second]: readonly [number, number]): string {
-    const pairs = this.plain.length / 2;
-    return `${this.layout}: ${this.plain.length} components in ${pairs} pairs; pair ${this.pair} is components ${first} and ${second}`;
+    const components = this.plain.length;
+    return words.loom.label(words.layouts[this.layout], components, components / 2, this.pair, first, second);
   }
-}
-
-/** The two components of a pair, of so many in all. */
-export function componentsOf(layout: RopeLayout, pair: number, count: number): readonly [number, number] {
-  return layout === "half" ? [pair, pair + count / 2] : [2 * pair, 2 * pair + 1];
-}
-
-function round(value: number): number {
-  return Math.round(value * 100) / 100;
 }

@@ -11,6 +11,7 @@ import { RopewalkRope } from "./rope.js";
 import { textField, textFieldStyle, textState } from "./text_field.js";
 import { theme } from "./theme.js";
 import { tokenize } from "./tokens.js";
+import { words } from "./words/en/order.js";
 
 /** Most words that are still seen one by one. */
 const mostWords = 24;
@@ -76,18 +77,18 @@ export class RopewalkOrder extends instrument(fields) {
     const results = this.#results;
     const tokens = this.#tokens;
     if (tokens.length === 0 || results === undefined)
-      return html`${this.#renderText()}<p class="empty">Write a sentence: nothing is put into order without words.</p>`;
+      return html`${this.#renderText()}<p class="empty">${words.empty}</p>`;
     const n = tokens.length;
     const query = this.#query;
     const order = this.#order;
     const place = order.indexOf(query);
     const row = (weights: Float32Array) => weights.subarray(query * n, (query + 1) * n);
-    const word = `«${tokenLabel(tokens[query] as string)}»`;
+    const token = tokenLabel(tokens[query] as string);
     const isMoved = order.some((token, i) => token !== i);
     const selection = { query: place, key: -1 };
     return html`
       <section class="panel">
-        <h2>What ${word} gives to every word · put the words into another order</h2>
+        <h2>${words.heading(token)}</h2>
         <ropewalk-reorder
           .tokens=${tokens}
           .order=${order}
@@ -102,36 +103,41 @@ export class RopewalkOrder extends instrument(fields) {
         ></ropewalk-reorder>
         <p class="key">
           <svg width="22" height="14" aria-hidden="true"><rect x="5" y="4" width="12" height="10"></rect><path d="M1 14V4H21V14"></path></svg>
-          bar: weight now; outline: weight as the sentence was written
+          ${words.key}
         </p>
         <div class="below">
           <div class="controls">
             <div class="row">
-              <span class="name">Move ${word}</span>
-              <button type="button" ?disabled=${place === 0} @click=${() => this.#reorder(swapped(order, place, -1))}>← swap</button>
-              <button type="button" ?disabled=${place === n - 1} @click=${() => this.#reorder(swapped(order, place, 1))}>swap →</button>
-              <button type="button" ?disabled=${!isMoved} @click=${() => this.#reorder([])}>As written</button>
+              <span class="name">${words.move(token)}</span>
+              <button type="button" ?disabled=${place === 0} @click=${() => this.#reorder(swapped(order, place, -1))}>${words.swapBack}</button>
+              <button type="button" ?disabled=${place === n - 1} @click=${() => this.#reorder(swapped(order, place, 1))}>${words.swapOn}</button>
+              <button type="button" ?disabled=${!isMoved} @click=${() => this.#reorder([])}>${words.asWritten}</button>
             </div>
-            <p class="how">
-              Drag a word past its neighbours. Or choose it and press «swap»; or hold Shift and press an arrow key.
-            </p>
-            ${radios("Positions", "encoding", positions, this.encoding, String, (encoding) => {
-              this.encoding = encoding;
-            })}
+            <p class="how">${words.how}</p>
             ${radios(
-              "Causal mask",
+              words.positions,
+              "encoding",
+              positions,
+              this.encoding,
+              (encoding) => words.encodings[encoding],
+              (encoding) => {
+                this.encoding = encoding;
+              },
+            )}
+            ${radios(
+              words.mask,
               "causal",
               [false, true],
               this.causal,
-              (causal) => (causal ? "on" : "off"),
+              (causal) => (causal ? words.maskOn : words.maskOff),
               (causal) => {
                 this.causal = causal;
               },
             )}
           </div>
           <dl>
-            ${readout("change", "largest change of any weight, word by word", change(results.change), this.#verdict(isMoved, results.change))}
-            ${readout("query-change", `of the weights of ${word}`, change(results.queryChange), "")}
+            ${readout("change", words.change, change(results.change), this.#verdict(isMoved, results.change))}
+            ${readout("query-change", words.queryChange(token), change(results.queryChange), "")}
           </dl>
         </div>
       </section>
@@ -139,11 +145,7 @@ export class RopewalkOrder extends instrument(fields) {
       <section class="panel" @ropewalk-select=${(event: SelectEvent) => {
         this.query = order[event.selection.query] as number;
       }}>
-        <h2>${
-          this.encoding === "none"
-            ? "The rope · blank: nothing tells one place from another"
-            : "The rope · angle that every pair turns by, in every place (hue is angle)"
-        }</h2>
+        <h2>${words.rope[this.encoding]}</h2>
         <ropewalk-rope .tokens=${this.#put} .selection=${selection} .rope=${results.rope}></ropewalk-rope>
       </section>
 
@@ -152,10 +154,8 @@ export class RopewalkOrder extends instrument(fields) {
   }
 
   #renderText() {
-    const count = this.#tokens.length;
-    const taken = this.#left > 0 ? `the first ${count} of ${count + this.#left} words` : `${count} words`;
     return html`<section class="panel">
-      ${textField(this.text, `${taken}; vectors drawn from seed ${this.seed}, nothing is trained`, (text) => {
+      ${textField(this.text, words.note(this.#tokens.length, this.#left, this.seed), (text) => {
         this.text = text;
         this.order = [];
       })}
@@ -163,11 +163,10 @@ export class RopewalkOrder extends instrument(fields) {
   }
 
   #verdict(isMoved: boolean, by: number): string {
-    if (!isMoved) return "move a word and watch";
-    if (by < 1e-5)
-      return by === 0 ? "none at all: a bag of words" : "only the rounding of sums: a bag of words";
-    if (this.encoding === "none") return "the mask alone tells before from after";
-    return "now the order counts";
+    const { verdict } = words;
+    if (!isMoved) return verdict.still;
+    if (by < 1e-5) return by === 0 ? verdict.same : verdict.rounded;
+    return this.encoding === "none" ? verdict.masked : verdict.ordered;
   }
 
   static override styles = [

@@ -1,8 +1,10 @@
 import { css, html, nothing, svg } from "lit";
 import { property } from "lit/decorators.js";
 import type { RopeLayout } from "ropewalk";
-import { Picture } from "./picture.js";
+import { componentsOf } from "./pairs.js";
+import { Picture, round } from "./picture.js";
 import { theme } from "./theme.js";
+import { words } from "./words/en/pairing.js";
 
 const cellHeight = 20;
 /** Components that are numbered beneath the strip stand at least so far apart. */
@@ -108,15 +110,18 @@ export class RopewalkPairing extends Picture {
       `M${middle(a)} ${top - 1}A${round(span / 2)} ${round(rise)} 0 0 1 ${middle(b)} ${top - 1}`;
     const chosen = pair === undefined ? undefined : pairs[pair];
     const rest = headDim - 2 * turning;
-    const words = `${layout}: components ${componentsOf(layout, 0, rotaryDim).join(" and ")}, then ${componentsOf(layout, 1, rotaryDim).join(" and ")}${turning > 2 ? " …" : ""}`;
+    const [first, second] = [0, 1].map((i) => words.components(...componentsOf(layout, i, rotaryDim)));
+    const label = words.label(words.layouts[layout], first as string, second as string, turning > 2);
+    const isCertain = this.layout !== undefined;
     return html`<figure>
       <figcaption>
-        <b>${layout}</b>: component
-        ${layout === "half" ? html`i with i + ${rotaryDim / 2}` : html`2i with 2i + 1`}${
-          this.layout === undefined ? ", if so" : ""
-        }${rest > 0 ? `; the other ${rest} of ${headDim} are left as they are` : ""}
+        ${
+          layout === "half"
+            ? words.half(rotaryDim / 2, isCertain, rest, headDim)
+            : words.interleaved(isCertain, rest, headDim)
+        }
       </figcaption>
-      <svg width=${width} height=${top + cellHeight + 22} role="img" aria-label=${words}>
+      <svg width=${width} height=${top + cellHeight + 22} role="img" aria-label=${label}>
         <path class="arc" d=${pairs.map(arc).join("")} stroke-opacity=${Math.max(0.25, Math.min(0.7, 20 / turning))}></path>
         ${pairs.flatMap((components, i) =>
           components.map(
@@ -189,15 +194,7 @@ export class RopewalkPairing extends Picture {
 
 type Components = readonly [number, number];
 
-function componentsOf(layout: RopeLayout, pair: number, rotaryDim: number): Components {
-  return layout === "half" ? [pair, pair + rotaryDim / 2] : [2 * pair, 2 * pair + 1];
-}
-
 /** From the fastest, darkest, to the slowest. */
 function shade(pair: number, pairs: number): number {
   return round(0.85 - 0.72 * (pair / Math.max(1, pairs - 1)));
-}
-
-function round(value: number): number {
-  return Math.round(value * 100) / 100;
 }

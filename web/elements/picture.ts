@@ -155,3 +155,8 @@ export function tokenLabel(token: string): string {
 export function fixed(value: number, digits: number): string {
   return value.toFixed(digits).replace("-", "−");
 }
+
+/** In CSS pixels, as finely as a path needs. */
+export function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}

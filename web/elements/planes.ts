@@ -6,6 +6,7 @@ import { type Stretch, StretchPicture, stretched } from "./stretch.js";
 import { paintAngles, paintLevels, type Strip } from "./strip.js";
 import { Surface } from "./surface.js";
 import { theme } from "./theme.js";
+import { words } from "./words/en/planes.js";
 
 /** What is drawn, strand by strand. */
 export interface Drawing {
@@ -126,14 +127,11 @@ export class RopewalkPlanes extends StretchPicture {
           ${left === 0 ? nothing : drawing.names.map((name, s) => svg`<text x="0" y=${middle(s)}>${name}</text>`)}
           ${columns.map((column, c) => this.#renderColumn(column, c, middle))}
           <g transform="translate(${left} 0)">
-            ${this.ticks().map(
-              (tick) =>
-                svg`<text x=${this.x(tick.position)} y=${height + 16} text-anchor=${tick.anchor}>${tick.position.toLocaleString("en")}</text>`,
-            )}
+            ${this.renderTicks(height)}
             ${
               hasBars
                 ? svg`<g transform="translate(0 ${height + axisHeight + 22})">
-                    <text x="0" y="-6">distance to the next position</text>
+                    <text x="0" y="-6">${words.distances}</text>
                     ${Array.from({ length: Math.floor(this.furthest) + 1 }, (_, level) => {
                       const y = barsHeight - this.#tall(level);
                       return svg`<line class="axis" x1="0" x2=${plotWidth} y1=${y} y2=${y}></line>
@@ -216,12 +214,8 @@ export class RopewalkPlanes extends StretchPicture {
   protected override updated(changed: PropertyValues): void {
     const { canvas, drawing, strandHeight } = this;
     if (canvas === null || drawing === undefined) return;
-    const plot = canvas.parentElement as HTMLElement;
     const height = drawing.strip.strands * strandHeight;
-    plot.style.setProperty("left", `${this.left}px`);
-    plot.style.setProperty("top", `${this.columns.length > 0 ? 22 : 0}px`);
-    plot.style.setProperty("width", `${this.plotWidth}px`);
-    plot.style.setProperty("height", `${height}px`);
+    this.placePlot(this.columns.length > 0 ? 22 : 0, height);
     // Only positions and words may have changed, which the canvas has no part in.
     const drawn = ["drawing", "width", "left", "right", "strandHeight"];
     if (changed.size === 0 || drawn.some((name) => changed.has(name))) this.#paint(canvas, drawing, height);
@@ -229,10 +223,9 @@ export class RopewalkPlanes extends StretchPicture {
 
   #paint(canvas: HTMLCanvasElement, { kind, strip, columnsPerTurn }: Drawing, height: number): void {
     const view = this.#surface.begin(canvas, this.plotWidth, height, 0, strip.columns);
-    const inks = this.inksOf(canvas);
-    if (kind === "angles")
-      paintAngles(view, strip, inks, (strand) => columnsPerTurn?.[strand] ?? Number.POSITIVE_INFINITY);
-    else paintLevels(view, strip, inks, kind === "bits" && strip.columns <= view.width);
+    const turn = (strand: number) => columnsPerTurn?.[strand] ?? Number.POSITIVE_INFINITY;
+    if (kind === "angles") paintAngles(view, strip, this.inksOf(canvas), turn);
+    else paintLevels(view, strip, this.inksOf(canvas), kind === "bits" && strip.columns <= view.width);
     this.#surface.end();
   }
 
@@ -243,7 +236,7 @@ export class RopewalkPlanes extends StretchPicture {
       <table>
         <caption>${this.summary}</caption>
         <thead>
-          <tr><th scope="col">component</th>${columns.map(({ name }) => html`<th scope="col">${name}</th>`)}</tr>
+          <tr><th scope="col">${words.component}</th>${columns.map(({ name }) => html`<th scope="col">${name}</th>`)}</tr>
         </thead>
         <tbody>
           ${names.map(
@@ -257,7 +250,7 @@ export class RopewalkPlanes extends StretchPicture {
       ${
         this.distances.length === 0
           ? nothing
-          : html`<p>Distance from position ${this.position} to the next: ${fixed(this.distances[this.position - this.stretch.first] ?? 0, 3)}</p>`
+          : html`<p>${words.distance(this.position, fixed(this.distances[this.position - this.stretch.first] ?? 0, 3))}</p>`
       }
     </div>`;
   }

@@ -5,6 +5,7 @@ import { fitted, measureIn } from "./labels.js";
 import { swapped } from "./order_pipeline.js";
 import { fixed, Picture, tokenLabel } from "./picture.js";
 import { theme } from "./theme.js";
+import { words } from "./words/en/order.js";
 
 /** Told by the picture when the user has put the tokens into another order. */
 export class OrderEvent extends Event {
@@ -259,12 +260,11 @@ export class RopewalkReorder extends Picture {
     const { upright } = chips;
     const height = upright ? rowHeight * tokens.length : rise + chipHeight + 12 + barLength + foot;
     const queryPlace = order.indexOf(query);
-    const keys = upright ? "up and down" : "left and right";
     return html`
       <div
         class="line ${upright ? "upright" : ""}"
         role="group"
-        aria-label="The words in their order: arrow keys go ${keys}, Shift and an arrow key moves a word, Enter looks from it"
+        aria-label=${words.line.label(upright)}
         @keydown=${this.#onKey}
         @pointermove=${this.#onMove}
         @pointerup=${this.#onEnd}
@@ -276,7 +276,6 @@ export class RopewalkReorder extends Picture {
         </svg>
         ${tokens.map((token, i) => {
           const place = order.indexOf(i);
-          const masked = causal && place > queryPlace;
           return html`<button
             type="button"
             class=${this.drag?.token === i && this.drag.moves ? "dragged" : ""}
@@ -287,12 +286,17 @@ export class RopewalkReorder extends Picture {
             @click=${this.#onPick}
             @focus=${this.#onFocus}
           ><bdi aria-hidden="true">${chips.labels[i]}</bdi><span class="visually-hidden"
-            >${tokenLabel(token)}, place ${place + 1} of ${tokens.length}, ${masked ? "masked" : `weight ${fixed(this.now[i] ?? 0, 2)}`}</span></button>`;
+            >${this.#describe(token, i, place, causal && place > queryPlace)}</span></button>`;
         })}
       </div>
       <div class="visually-hidden" role="status" aria-live="polite">${this.said}</div>
       ${guard([this.settled], () => this.#renderTable())}
     `;
+  }
+
+  #describe(token: string, i: number, place: number, masked: boolean): string {
+    const all = [tokenLabel(token), place + 1, this.tokens.length] as const;
+    return masked ? words.line.masked(...all) : words.line.weight(...all, fixed(this.now[i] ?? 0, 2));
   }
 
   #renderArcs({ upright, aside }: Chips) {
@@ -361,9 +365,10 @@ export class RopewalkReorder extends Picture {
 
   #renderTable() {
     const { tokens, order } = this;
+    const { table } = words.line;
     return html`<div class="visually-hidden"><table>
-      <caption>Weights of «${tokenLabel(tokens[this.query] ?? "")}», word by word, in the order of now</caption>
-      <thead><tr><th scope="col">word</th><th scope="col">as written</th><th scope="col">now</th></tr></thead>
+      <caption>${table.caption(tokenLabel(tokens[this.query] ?? ""))}</caption>
+      <thead><tr><th scope="col">${table.word}</th><th scope="col">${table.was}</th><th scope="col">${table.now}</th></tr></thead>
       <tbody>
         ${order.map(
           (token) => html`<tr>
@@ -462,7 +467,8 @@ export class RopewalkReorder extends Picture {
       if (step === undefined) return;
       const next = swapped(order, place, step);
       this.#put(next);
-      this.said = `«${tokenLabel(this.tokens[cursor] ?? "")}» is in place ${next.indexOf(cursor) + 1} of ${order.length}`;
+      const token = tokenLabel(this.tokens[cursor] ?? "");
+      this.said = words.line.moved(token, next.indexOf(cursor) + 1, order.length);
       return;
     }
     this.renderRoot.querySelector<HTMLElement>(`[data-token="${order[to]}"]`)?.focus();

@@ -1,9 +1,10 @@
 import { css, html, nothing, type PropertyValues, svg } from "lit";
 import { state } from "lit/decorators.js";
-import { live } from "lit/directives/live.js";
 import type { RopeLayout, Ropewalk } from "ropewalk";
 import { choices } from "./choices.js";
+import { numberField, numberFieldStyle, slider } from "./controls.js";
 import { oneOf, real, whole } from "./fields.js";
+import { grouped } from "./figure.js";
 import { instrument } from "./instrument.js";
 import { RopewalkLoom } from "./loom.js";
 import { panels, readout } from "./panels.js";
@@ -14,6 +15,7 @@ import { theme } from "./theme.js";
 import { tokenize } from "./tokens.js";
 import { type CrankEvent, RopewalkTurns } from "./turns.js";
 import { type Angles, RopewalkWalk } from "./walk.js";
+import { words } from "./words/en/rotary.js";
 
 const layouts = ["interleaved", "half"] as const;
 const distances = [1, 10, 100, 1000] as const;
@@ -39,7 +41,6 @@ const playMark = svg`<path d="M4 2v12l10-6z"></path>`;
 const pauseMark = svg`<path d="M3 2h4v12H3zM9 2h4v12H9z"></path>`;
 /** What changes nothing that the engine computed. */
 const light = ["at", "playing", "pair", "farLength", "problem"];
-const grouped = new Intl.NumberFormat("en");
 
 /** Rotary positions: a word is carried along the rope, and its query's pairs turn, where a sinusoidal encoding pushes them. */
 export class RopewalkRotary extends instrument(fields) {
@@ -147,8 +148,9 @@ export class RopewalkRotary extends instrument(fields) {
   protected override renderInstrument() {
     const results = this.#turned;
     if (this.#tokens.length === 0 || results === undefined)
-      return html`<section class="panel"><p class="empty">Write a sentence: there is no position without tokens.</p></section>${this.#renderSettings()}`;
+      return html`<section class="panel"><p class="empty">${words.empty}</p></section>${this.#renderSettings()}`;
     const label = tokenLabel(this.#tokens[this.#word] as string);
+    const at = grouped(this.position);
     const pair = this.#pair;
     const { before, rotary, sinusoidal } = results;
     const dials = (kind: "turned" | "pushed") => html`<ropewalk-turns
@@ -170,8 +172,8 @@ export class RopewalkRotary extends instrument(fields) {
     return html`
       ${this.#renderControl(label)}
       <section class="panel" @ropewalk-position=${this.#put} @pointerdown=${this.#take}>
-        <h2>The rope · take «${label}» and carry it along</h2>
-        <div class="sentence" role="radiogroup" aria-label="The word whose query is turned">
+        <h2>${words.rope(label)}</h2>
+        <div class="sentence" role="radiogroup" aria-label=${words.word}>
           ${choices(
             "query",
             Array.from(this.#tokens.keys()),
@@ -192,28 +194,34 @@ export class RopewalkRotary extends instrument(fields) {
           .angles=${this.#angles}
           .wavelength=${results.wavelength}
         ></ropewalk-walk>
-        <div class="row reach" role="radiogroup" aria-label="Positions seen from further off">
-          <span class="name">Positions</span>
-          ${choices("reach", farLengths, this.#reach, (length) => grouped.format(length), this.#choose)}
+        <div class="row reach" role="radiogroup" aria-label=${words.reachLabel}>
+          <span class="name">${words.reach}</span>
+          ${choices("reach", farLengths, this.#reach, grouped, this.#choose)}
         </div>
       </section>
 
       <section class="panel" @ropewalk-pair=${this.#picked} @ropewalk-crank=${this.#cranked}>
         <div class="kind">
-          <h2 class="large">Turned <small>rotary</small></h2>
+          <h2 class="large">${words.turned}</h2>
           <dl>
-            ${readout("length-turned", `length of the query, before · at ${grouped.format(this.position)}`, lengths(before.length, rotary.length), sameness(before.length, rotary.length))}
-            ${readout("change-turned", "largest change of a pair’s length", change(rotary.change), "what float32 rounds")}
+            ${readout("length-turned", words.length(at), lengths(before.length, rotary.length), sameness(before.length, rotary.length))}
+            ${readout("change-turned", words.change, change(rotary.change), words.rounding)}
           </dl>
         </div>
         <div class="row pairs">
-          <span class="row" role="radiogroup" aria-label="Which components pair up">
-            <span class="name">Pairs</span>
-            ${choices("layout", layouts, this.layout, String, (layout) => {
-              this.layout = layout;
-            })}
+          <span class="row" role="radiogroup" aria-label=${words.pairsLabel}>
+            <span class="name">${words.pairs}</span>
+            ${choices(
+              "layout",
+              layouts,
+              this.layout,
+              (layout) => words.layouts[layout],
+              (layout) => {
+                this.layout = layout;
+              },
+            )}
           </span>
-          <p class="layout">${layoutWords(this.layout, this.headDim / 2)}</p>
+          <p class="layout">${this.layout === "half" ? words.half(this.headDim / 2) : words.interleaved}</p>
         </div>
         <ropewalk-loom
           .plain=${before.vector}
@@ -223,25 +231,25 @@ export class RopewalkRotary extends instrument(fields) {
         ></ropewalk-loom>
         ${dials("turned")}
         <div class="row further">
-          <span class="row" role="radiogroup" aria-label="How much further the hands are compared with">
-            <span class="name">Turn on by</span>
+          <span class="row" role="radiogroup" aria-label=${words.furtherLabel}>
+            <span class="name">${words.further}</span>
             ${choices(
               "distance",
               distances,
               this.distance,
-              (distance) => `+${grouped.format(distance)}`,
+              (distance) => words.by(grouped(distance)),
               (distance) => {
                 this.distance = distance;
               },
             )}
           </span>
-          <span class="legend">grey hand: before position. Beneath: turns made, and to come (outer arc)</span>
+          <span class="legend">${words.legend}</span>
         </div>
         <div class="kind pushed">
-          <h2 class="large">Pushed <small>sinusoidal, added</small></h2>
+          <h2 class="large">${words.pushed}</h2>
           <dl>
-            ${readout("length-pushed", `length of the query, before · at ${grouped.format(this.position)}`, lengths(before.length, sinusoidal.length), "not the query’s own any more")}
-            ${readout("change-pushed", "largest change of a pair’s length", change(sinusoidal.change), "beneath each dial: its own")}
+            ${readout("length-pushed", words.length(at), lengths(before.length, sinusoidal.length), words.notOwn)}
+            ${readout("change-pushed", words.change, change(sinusoidal.change), words.beneath)}
           </dl>
         </div>
         ${dials("pushed")}
@@ -253,62 +261,66 @@ export class RopewalkRotary extends instrument(fields) {
 
   #renderControl(label: string) {
     const last = this.#reach - 1;
-    const position = grouped.format(this.position);
+    const position = grouped(this.position);
     const radians = fixed(this.#turned?.turn.angle[this.#pair] ?? 0, 2);
-    return html`<section class="panel control" aria-label="Position">
+    return html`<section class="panel control" aria-label=${words.control}>
       <div class="buttons">
-        <button type="button" id="play" aria-label=${this.playing ? "Pause" : "Play: a step at a time"} @click=${this.#play}>
+        <button type="button" id="play" aria-label=${this.playing ? words.pause : words.play} @click=${this.#play}>
           <svg viewBox="0 0 16 16" aria-hidden="true">${this.playing ? pauseMark : playMark}</svg>
         </button>
-        <button type="button" id="back" aria-label="−1, one position back" ?disabled=${this.position === 0} @click=${() => this.#step(-1)}>−1</button>
-        <button type="button" id="on" aria-label="+1, one position on" ?disabled=${this.position >= last} @click=${() => this.#step(1)}>+1</button>
+        <button type="button" id="back" aria-label=${words.back} ?disabled=${this.position === 0} @click=${() => this.#step(-1)}>−1</button>
+        <button type="button" id="on" aria-label=${words.on} ?disabled=${this.position >= last} @click=${() => this.#step(1)}>+1</button>
       </div>
-      <div class="move">
-        <label for="position">Position of «${label}»</label>
-        <output for="position" id="position-shown">${position}</output>
-        <input
-          id="position"
-          type="range"
-          min="0"
-          max=${last}
-          step="1"
-          .value=${live(String(this.position))}
-          aria-valuetext="position ${position}, angle ${radians} rad of pair ${this.#pair}"
-          @input=${this.#slid}
-          @pointerdown=${this.#take}
-        />
-      </div>
+      ${slider({
+        id: "position",
+        label: words.position(label),
+        shown: position,
+        last,
+        at: this.position,
+        words: words.spoken(position, radians, this.#pair),
+        move: this.#slid,
+        take: this.#take,
+      })}
     </section>`;
   }
 
   #renderSettings() {
     return html`<section class="panel settings">
-      ${textField(this.text, `${this.#tokens.length} tokens`, (text) => {
+      ${textField(this.text, words.tokens(this.#tokens.length), (text) => {
         this.text = text;
       })}
       <div class="row">
-        <span class="row" role="radiogroup" aria-label="Components of a head, head_dim">
+        <span class="row" role="radiogroup" aria-label=${words.headDim}>
           <span class="name">head_dim</span>
           ${choices("headDim", headDims, this.headDim, String, (headDim) => {
             this.headDim = headDim;
           })}
         </span>
-        <label>Base, rope_theta
-          <input id="base" type="number" min="2" max="100000000" step="any" .value=${live(String(this.base))} @change=${(event: Event) => this.#number(event, "base")} />
-        </label>
-        <label>Seed
-          <input id="seed" type="number" min="0" max="4294967295" step="1" .value=${live(String(this.seed))} @change=${(event: Event) => this.#number(event, "seed")} />
-        </label>
+        ${numberField({
+          id: "base",
+          label: words.base,
+          value: this.base,
+          least: 2,
+          most: 1e8,
+          step: "any",
+          change: (base) => {
+            this.base = base;
+          },
+        })}
+        ${numberField({
+          id: "seed",
+          label: words.seed,
+          value: this.seed,
+          least: 0,
+          most: 4_294_967_295,
+          step: 1,
+          change: (seed) => {
+            this.seed = seed;
+          },
+        })}
       </div>
-      <p class="words">The query is not trained: it is drawn from the seed and the word. What turns it is what turns every query.</p>
+      <p class="words">${words.drawn}</p>
     </section>`;
-  }
-
-  #number(event: Event, name: "base" | "seed"): void {
-    const input = event.target as HTMLInputElement;
-    // Out of range or no number: what was there stays, and the field shows it.
-    if (input.checkValidity() && input.value !== "") this[name] = input.valueAsNumber;
-    this.requestUpdate();
   }
 
   readonly #choose = (length: (typeof farLengths)[number]): void => {
@@ -321,9 +333,9 @@ export class RopewalkRotary extends instrument(fields) {
     this.position = event.position;
   };
 
-  readonly #slid = (event: Event): void => {
+  readonly #slid = (position: number): void => {
     this.#pause();
-    this.position = (event.target as HTMLInputElement).valueAsNumber;
+    this.position = position;
   };
 
   readonly #picked = (event: PairEvent): void => {
@@ -383,6 +395,7 @@ export class RopewalkRotary extends instrument(fields) {
     theme,
     panels,
     textFieldStyle,
+    numberFieldStyle,
     css`
       .sentence {
         max-height: 110px;
@@ -538,27 +551,8 @@ export class RopewalkRotary extends instrument(fields) {
         border-color: var(--ink);
       }
 
-      .settings label {
-        display: flex;
-        align-items: center;
-        gap: 10px;
-      }
-
       .settings .text-field {
         margin-bottom: 14px;
-      }
-
-      input[type="number"] {
-        padding: 6px 10px;
-        border: 1px solid var(--line);
-        border-radius: 8px;
-        background: var(--paper);
-        color: var(--ink);
-        font: 15px / 1.4 var(--label);
-      }
-
-      input[type="number"] {
-        width: 8em;
       }
 
       .settings .row {
@@ -635,13 +629,6 @@ declare global {
   }
 }
 
-/** What each layout pairs, and who calls it what. */
-function layoutWords(layout: RopeLayout, half: number) {
-  return layout === "interleaved"
-    ? html`Component <b>2i with 2i + 1</b>, neighbours: the original RoFormer, GPT-J, Llama as Meta published it; ggml’s «normal».`
-    : html`Component <b>i with i + ${half}</b>, from each half one: GPT-NeoX, Llama in Hugging Face transformers; ggml’s «neox».`;
-}
-
 /** All digits that float32 has, and those underlined that are not as before. */
 function lengths(before: number, after: number) {
   const [was, is] = [before.toPrecision(7), after.toPrecision(7)];
@@ -651,9 +638,7 @@ function lengths(before: number, after: number) {
 }
 
 function sameness(before: number, after: number): string {
-  return before.toPrecision(7) === after.toPrecision(7)
-    ? "the same to the last digit"
-    : "the same, but for what float32 rounds";
+  return before.toPrecision(7) === after.toPrecision(7) ? words.same : words.rounded;
 }
 
 function change(value: number): string {

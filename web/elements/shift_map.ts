@@ -3,6 +3,7 @@ import { property } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
 import { fixed, Picture } from "./picture.js";
 import { angleColor, theme } from "./theme.js";
+import { words } from "./words/en/sinusoidal.js";
 
 /** A vector beside the matrix, with what stands between it and what comes before it. */
 export interface Beside {
@@ -135,14 +136,15 @@ export class RopewalkShiftMap extends Picture {
   }
 
   #renderTable(dim: number) {
+    const { table } = words.map;
     return html`<div class="visually-hidden">
       <table>
-        <caption>${this.name}: of each row the two numbers that are not 0, and the vectors</caption>
+        <caption>${table.caption(this.name)}</caption>
         <thead>
           <tr>
-            <th scope="col">component</th>
-            <th scope="col">times sine</th>
-            <th scope="col">times cosine</th>
+            <th scope="col">${table.component}</th>
+            <th scope="col">${table.sine}</th>
+            <th scope="col">${table.cosine}</th>
             ${this.beside.map(({ name }) => html`<th scope="col">${name}</th>`)}
           </tr>
         </thead>

@@ -1,10 +1,10 @@
 import { css, html, type PropertyValues } from "lit";
 import type { Ropewalk } from "ropewalk";
-import { choices } from "./choices.js";
+import { radios } from "./controls.js";
 import { type Curve, RopewalkCurves } from "./curves.js";
 import { RopewalkDials } from "./dials.js";
 import { flag, oneOf, real, whole } from "./fields.js";
-import { figure } from "./figure.js";
+import { figure, grouped } from "./figure.js";
 import { instrument } from "./instrument.js";
 import { panels, readout } from "./panels.js";
 import type { PositionEvent } from "./picture.js";
@@ -23,6 +23,7 @@ import { stepper, stepperStyle } from "./stepper.js";
 import { textField, textFieldStyle, textState } from "./text_field.js";
 import { theme } from "./theme.js";
 import { tokenize } from "./tokens.js";
+import { words } from "./words/en/sinusoidal.js";
 
 const last = positions - 2;
 const spans = [64, 512, 4096];
@@ -52,9 +53,8 @@ const fields = {
   scaled: flag(false),
 };
 
-const grouped = (value: number) => value.toLocaleString("en");
 const strands = Array.from({ length: dim }, (_, c) => `${c % 2 === 0 ? "sin" : "cos"} ${c >> 1}`);
-const pairNames = Array.from({ length: pairs }, (_, i) => `pair ${i}`);
+const pairNames = Array.from({ length: pairs }, (_, i) => words.pair(i));
 const difference = (value: number) => (value === 0 ? "0" : value.toExponential(1).replace("-", "−"));
 
 /** Sines and cosines of the position: the picture of the digits made smooth, the map from each to another, the sum. */
@@ -170,10 +170,14 @@ export class RopewalkSinusoidal extends instrument(fields) {
       this.#shifted = levels(shifted.encoded, span);
     }
     if (added.cosines !== before?.added.cosines) {
-      this.#cosines = [{ name: "cosine", values: added.cosines }];
+      this.#cosines = [{ name: words.sum.cosines.cosine, values: added.cosines }];
       this.#lengths = [
-        { name: "sum", values: added.lengths },
-        { name: "token", values: new Float32Array(span).fill(added.tokenLength), dashed: true },
+        { name: words.sum.lengths.sum, values: added.lengths },
+        {
+          name: words.sum.lengths.token,
+          values: new Float32Array(span).fill(added.tokenLength),
+          dashed: true,
+        },
       ];
       const most = Math.ceil(Math.max(added.tokenLength, ...added.lengths));
       this.#lengthLevels = [0, Math.ceil(most / 2), 2 * Math.ceil(most / 2)];
@@ -211,9 +215,11 @@ export class RopewalkSinusoidal extends instrument(fields) {
     const [sine, cosine] = [here[2 * pair] as number, here[2 * pair + 1] as number];
     const angle = angles[pair] as number;
     const [least, most] = [Math.min(...distances), Math.max(...distances)];
-    const runs = `positions ${grouped(first)} to ${grouped(first + span - 1)}`;
+    const ends = [grouped(first), grouped(first + span - 1)] as const;
+    const lastPair = pairs - 1;
+    const says = words.rope;
     return html`
-      <h2>The rope · each position as ${dim} smooth digits, the fastest on top (faint is −1, inked is 1)</h2>
+      <h2>${says.heading(dim)}</h2>
       <ropewalk-planes
         .drawing=${this.#levels}
         .stretch=${stretch}
@@ -223,31 +229,29 @@ export class RopewalkSinusoidal extends instrument(fields) {
         .left=${left}
         .right=${right}
         .strandHeight=${19}
-        .summary=${`Sines and cosines over ${runs}: pair 0 comes round in ${figure(wavelengths[0] as number)} positions, pair ${pairs - 1} in ${figure(wavelengths[pairs - 1] as number)}. At a position and the next:`}
+        .summary=${says.summary(...ends, figure(wavelengths[0] as number), lastPair, figure(wavelengths[lastPair] as number))}
       ></ropewalk-planes>
       ${stepper({
         id: "position",
-        words: "Position",
+        words: words.position,
         value: position,
         least: 0,
         most: last,
-        spoken: `position ${grouped(position)}, pair ${pair} at angle ${fixed(angle, 2)} rad`,
+        spoken: says.spoken(grouped(position), pair, fixed(angle, 2)),
         change: (value) => {
           this.position = value;
         },
       })}
-      <div class="row" role="radiogroup" aria-label="Pair, one index at a time">
-        <span class="name">Pair, one index at a time</span>
-        ${choices(
-          "pair",
-          pairNames.map((_, i) => i),
-          pair,
-          String,
-          (value) => {
-            this.pair = value;
-          },
-        )}
-      </div>
+      ${radios(
+        says.pair,
+        "pair",
+        pairNames.map((_, i) => i),
+        pair,
+        String,
+        (value) => {
+          this.pair = value;
+        },
+      )}
       <ropewalk-curves
         .curves=${this.#waves}
         .levels=${[-1, 0, 1]}
@@ -256,50 +260,45 @@ export class RopewalkSinusoidal extends instrument(fields) {
         .position=${position}
         .left=${left}
         .right=${right}
-        .summary=${`Sine and cosine of pair ${pair} over ${runs}.`}
+        .summary=${says.waves(pair, ...ends)}
       ></ropewalk-curves>
       <dl class="numbers">
-        ${readout("pair-values", `sine · cosine of pair ${pair} at ${grouped(position)}`, `${fixed(sine, 3)} · ${fixed(cosine, 3)}`, `angle ${fixed(angle, 2)} rad`)}
-        ${readout("wavelength", `positions for one turn of pair ${pair}`, figure(wavelengths[pair] as number), `θ is ${grouped(this.base)} to the power −${2 * pair}/${dim}`)}
-        ${readout("neighbour", "distance to the next position, least · largest in sight", `${fixed(least, 3)} · ${fixed(most, 3)}`, "the same everywhere: nothing jumps")}
+        ${readout("pair-values", says.values(pair, grouped(position)), `${fixed(sine, 3)} · ${fixed(cosine, 3)}`, says.angle(fixed(angle, 2)))}
+        ${readout("wavelength", says.wavelength(pair), figure(wavelengths[pair] as number), says.theta(grouped(this.base), 2 * pair, dim))}
+        ${readout("neighbour", says.neighbour, `${fixed(least, 3)} · ${fixed(most, 3)}`, says.everywhere)}
       </dl>
-      <h2>The same as angles · a pair is one hand, and hue is where it points</h2>
+      <h2>${says.angles}</h2>
       <ropewalk-planes
         .drawing=${this.#angles}
         .stretch=${stretch}
         .position=${position}
-        .columns=${[{ name: "angle, rad", cells: Array.from(angles, (one) => ({ text: fixed(one, 2) })) }]}
+        .columns=${[{ name: says.angleColumn, cells: Array.from(angles, (one) => ({ text: fixed(one, 2) })) }]}
         .distances=${distances}
         .furthest=${furthest}
         .chosen=${{ first: pair, count: 1 }}
         .left=${left}
         .right=${right}
         .strandHeight=${19}
-        .summary=${`Angles of ${pairs} pairs over ${runs}.`}
+        .summary=${says.anglesSummary(pairs, ...ends)}
       ></ropewalk-planes>
-      <div class="row" role="radiogroup" aria-label="Positions seen at once">
-        <span class="name">Positions seen at once</span>
-        ${choices("span", spans, this.span, grouped, (value) => {
-          this.span = value;
-        })}
-      </div>
-      <div class="row" role="radiogroup" aria-label="Base of the frequencies">
-        <span class="name">Base of the frequencies</span>
-        ${choices("base", bases, this.base, grouped, (value) => {
-          this.base = value;
-        })}
-      </div>
+      ${radios(words.span, "span", spans, this.span, grouped, (value) => {
+        this.span = value;
+      })}
+      ${radios(says.base, "base", bases, this.base, grouped, (value) => {
+        this.base = value;
+      })}
     `;
   }
 
   #renderMap({ encoded, here, shifted }: SinusoidalResults) {
     const { position, shift } = this;
+    const says = words.map;
     const { stretch } = encoded;
     const at = (position - stretch.first) * dim;
     const row = (values: Float32Array) => values.subarray(at, at + dim);
     const beside: Beside[] = [
       { name: `PE(${position})`, values: here, sign: "·" },
-      { name: "product", values: row(shifted.mapped), sign: "=" },
+      { name: says.product, values: row(shifted.mapped), sign: "=" },
       { name: `PE(${position + shift})`, values: row(shifted.encoded), sign: "≈" },
     ];
     const strip = (name: string, drawing: Drawing | undefined, summary: string) => html`<h3>${name}</h3>
@@ -311,68 +310,72 @@ export class RopewalkSinusoidal extends instrument(fields) {
         .summary=${summary}
       ></ropewalk-planes>`;
     return html`
-      <h2>One fixed linear map · what takes every position ${shift} further (hue is the angle of a block)</h2>
+      <h2>${says.heading(shift)}</h2>
       <ropewalk-shift-map
         .matrix=${shifted.matrix}
         .angles=${shifted.angles}
         .beside=${beside}
-        .name=${`M, for k = ${shift}`}
+        .name=${says.matrix(shift)}
       ></ropewalk-shift-map>
       ${stepper({
         id: "shift",
-        words: "Shift k, in positions",
+        words: says.shift,
         value: shift,
         least: 0,
         most: furthestShift,
-        spoken: `shift ${shift}: block 0 turns by ${fixed(shifted.angles[0] as number, 2)} rad`,
+        spoken: says.spoken(shift, fixed(shifted.angles[0] as number, 2)),
         change: (value) => {
           this.shift = value;
         },
       })}
       <dl class="numbers one">
-        ${readout("difference", `largest difference, M · PE(p) from PE(p + ${shift})`, difference(shifted.difference), `of ${dim} components at ${grouped(this.span)} positions: float32 rounding`)}
+        ${readout("difference", says.difference(shift), difference(shifted.difference), says.rounding(dim, grouped(this.span)))}
       </dl>
       <div class="strips">
-        ${strip("M · PE(p), every position by this one matrix", this.#mapped, "The matrix times the encoding of each position.")}
-        ${strip(`PE(p + ${shift}), every position by its own sines and cosines`, this.#shifted, "The encoding itself, further along; the two pictures are the same.")}
+        ${strip(says.mapped, this.#mapped, says.mappedSummary)}
+        ${strip(says.shifted(shift), this.#shifted, says.shiftedSummary)}
       </div>
     `;
   }
 
   #renderSum({ encoded, added }: SinusoidalResults) {
     const { position, scaled } = this;
+    const says = words.sum;
     const { stretch } = encoded;
     const tokens = this.#tokens;
     const label = tokenLabel(this.#token);
     if (tokens.length === 0) {
-      return html`${this.#renderText()}<p class="empty">Type a sentence: there is no token to add to.</p>`;
+      return html`${this.#renderText()}<p class="empty">${says.empty}</p>`;
     }
-    const curves = (name: string, all: readonly Curve[], marks: readonly number[], height: number) => html`
+    const curves = (
+      { heading, summary }: typeof says.cosines | typeof says.lengths,
+      all: readonly Curve[],
+      marks: readonly number[],
+    ) => html`
+      <h2>${heading}</h2>
       <ropewalk-curves
         .curves=${all}
         .levels=${marks}
-        .height=${height}
+        .height=${84}
         .stretch=${stretch}
         .position=${position}
         .left=${left}
         .right=${right}
-        .summary=${`${name} over positions ${grouped(stretch.first)} to ${grouped(stretch.first + stretch.span - 1)}.`}
+        .summary=${summary(grouped(stretch.first), grouped(stretch.first + stretch.span - 1))}
       ></ropewalk-curves>`;
     return html`
-      <h2>Added to the token · what position ${grouped(position)} does to «${label}»</h2>
+      <h2>${says.heading(grouped(position), label)}</h2>
       <ropewalk-dials
         .queryBefore=${added.before}
         .queryAfter=${added.after}
         .queryLabel=${label}
       ></ropewalk-dials>
       <dl class="numbers">
-        ${readout("cosine", "cosine of the sum to the token", fixed(added.cosine, 3), "1 would be the token’s own direction")}
-        ${readout("length", "length of the token · of the sum", `${fixed(added.tokenLength, 3)} · ${fixed(added.length, 3)}`, `what is added is ${fixed(added.encodingLength, 3)} long at every position`)}
+        ${readout("cosine", says.cosine, fixed(added.cosine, 3), says.direction)}
+        ${readout("length", says.length, `${fixed(added.tokenLength, 3)} · ${fixed(added.length, 3)}`, says.added(fixed(added.encodingLength, 3)))}
       </dl>
-      <h2>Cosine to the token, wherever it stands</h2>
-      ${curves("Cosine of the sum to the token", this.#cosines, Math.min(...added.cosines) < 0 ? [-1, 0, 1] : [0, 1], 84)}
-      <h2>Length of the sum, and of the token alone</h2>
-      ${curves("Length of the sum and of the token", this.#lengths, this.#lengthLevels, 84)}
+      ${curves(says.cosines, this.#cosines, Math.min(...added.cosines) < 0 ? [-1, 0, 1] : [0, 1])}
+      ${curves(says.lengths, this.#lengths, this.#lengthLevels)}
       <label class="check">
         <input
           type="checkbox"
@@ -382,28 +385,24 @@ export class RopewalkSinusoidal extends instrument(fields) {
             this.scaled = (event.target as HTMLInputElement).checked;
           }}
         />
-        Multiply the embedding by √d_model = ${Math.sqrt(dim)} first, as «Attention Is All You Need» does
+        ${says.scaled(Math.sqrt(dim))}
       </label>
-      <div class="row" role="radiogroup" aria-label="Token">
-        <span class="name">Token</span>
-        ${choices(
-          "query",
-          tokens.map((_, i) => i),
-          this.#query,
-          (i) => tokenLabel(tokens[i] ?? ""),
-          (i) => {
-            this.query = i;
-          },
-        )}
-      </div>
+      ${radios(
+        says.token,
+        "query",
+        tokens.map((_, i) => i),
+        this.#query,
+        (i) => tokenLabel(tokens[i] ?? ""),
+        (i) => {
+          this.query = i;
+        },
+      )}
       ${this.#renderText()}
     `;
   }
 
   #renderText() {
-    const count = this.#tokens.length;
-    const note = `${count} token${count === 1 ? "" : "s"}; their vectors are drawn from seed ${this.seed}, not trained`;
-    return textField(this.text, note, (text) => {
+    return textField(this.text, words.sum.note(this.#tokens.length, this.seed), (text) => {
       this.text = text;
     });
   }
@@ -426,8 +425,8 @@ function waves({ between, levels }: Encoded, pair: number): Curve[] {
   const component = (c: number) =>
     Float32Array.from({ length: levels.columns }, (_, column) => between[column * dim + c] as number);
   return [
-    { name: "sine", values: component(2 * pair) },
-    { name: "cosine", values: component(2 * pair + 1), dashed: true },
+    { name: words.rope.sine, values: component(2 * pair) },
+    { name: words.rope.cosine, values: component(2 * pair + 1), dashed: true },
   ];
 }
 

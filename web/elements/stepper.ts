@@ -1,5 +1,6 @@
 import { css, html } from "lit";
 import { live } from "lit/directives/live.js";
+import { grouped } from "./figure.js";
 
 export interface Stepper {
   id: string;
@@ -21,7 +22,7 @@ export function stepper({ id, words, value, least, most, spoken, change }: Stepp
   };
   return html`<div class="stepper">
     <label for=${id}>${words}</label>
-    <output for=${id}>${value.toLocaleString("en")}</output>
+    <output for=${id}>${grouped(value)}</output>
     ${step(-1)}
     <input
       id=${id}

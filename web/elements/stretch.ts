@@ -1,5 +1,6 @@
-import { css } from "lit";
+import { css, svg } from "lit";
 import { property } from "lit/decorators.js";
+import { grouped } from "./figure.js";
 import { Picture, PositionEvent } from "./picture.js";
 
 /** A run of positions that is seen at once. */
@@ -75,13 +76,30 @@ export abstract class StretchPicture extends Picture {
   }
 
   /** Few round positions to write under the plot, each with the side of its mark on which it stands. */
-  protected ticks(): { position: number; anchor: "start" | "middle" | "end" }[] {
+  #ticks(): { position: number; anchor: "start" | "middle" | "end" }[] {
     const { first, span } = this.stretch;
     const parts = this.width < 480 ? 2 : 4;
     return Array.from({ length: parts + 1 }, (_, k) => ({
       position: Math.min(first + (span * k) / parts, first + span - 1),
       anchor: k === 0 ? "start" : k === parts ? "end" : "middle",
     }));
+  }
+
+  /** Those positions, under a plot so high. */
+  protected renderTicks(height: number) {
+    return this.#ticks().map(
+      ({ position, anchor }) =>
+        svg`<text x=${this.x(position)} y=${height + 16} text-anchor=${anchor}>${grouped(position)}</text>`,
+    );
+  }
+
+  /** Lay the plot over what is drawn, from `top` on. */
+  protected placePlot(top: number, height: number): void {
+    const style = this.renderRoot.querySelector<HTMLElement>(".plot")?.style;
+    style?.setProperty("left", `${this.left}px`);
+    style?.setProperty("top", `${top}px`);
+    style?.setProperty("width", `${this.plotWidth}px`);
+    style?.setProperty("height", `${height}px`);
   }
 
   readonly onPress = (event: PointerEvent): void => {

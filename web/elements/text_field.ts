@@ -1,6 +1,7 @@
 import { css, html } from "lit";
 import { live } from "lit/directives/live.js";
-import { words } from "./fields.js";
+import { words as textOf } from "./fields.js";
+import { words } from "./words/en/text_field.js";
 
 /** What the lecture looks at, and every instrument until it is given another text. */
 export const lectureSentence =
@@ -10,12 +11,12 @@ export const lectureSentence =
 export const longestText = 2000;
 
 /** A text as state. */
-export const textState = words(lectureSentence, longestText);
+export const textState = textOf(lectureSentence, longestText);
 
 /** A text of one's own; `note` says what was made of it. */
 export function textField(text: string, note: string, change: (text: string) => void) {
   return html`<div class="text-field">
-    <label for="text">Your sentence, in any script</label>
+    <label for="text">${words.label}</label>
     <input
       id="text"
       type="text"
@@ -27,7 +28,7 @@ export function textField(text: string, note: string, change: (text: string) => 
     />
     <span class="note">${note}</span>
     <button type="button" ?disabled=${text === lectureSentence} @click=${() => change(lectureSentence)}>
-      The lecture’s sentence
+      ${words.lecture}
     </button>
   </div>`;
 }

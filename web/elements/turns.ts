@@ -3,10 +3,15 @@ import { property, state } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
 import type { RopeLayout } from "ropewalk";
 import type { Polar } from "./dials.js";
-import { componentsOf } from "./loom.js";
-import { fixed, PairEvent, Picture } from "./picture.js";
+import { grouped } from "./figure.js";
+import { componentsOf, dialAfter, dialAt, point, type Rows, wrap } from "./pairs.js";
+import { fixed, PairEvent, Picture, round } from "./picture.js";
 import type { Turn } from "./rotary_pipeline.js";
 import { angleColor, readout, theme } from "./theme.js";
+import { locale } from "./words/en/locale.js";
+import { words as all } from "./words/en/rotary.js";
+
+const words = all.turns;
 
 /** Told when the user turns a hand: by how many radians since it was taken hold of, against the clock. */
 export class CrankEvent extends Event {
@@ -26,12 +31,9 @@ declare global {
   }
 }
 
-interface Layout {
-  perRow: number;
-  cell: number;
+interface Layout extends Rows {
   radius: number;
   middle: number;
-  row: number;
 }
 
 const numberHeight = 20;
@@ -208,7 +210,7 @@ export class RopewalkTurns extends Picture {
         class="dials ${this.kind} ${this.held ? "held" : ""}"
         role="group"
         tabindex="0"
-        aria-label="Pairs of «${this.label}», ${turned ? "turned" : "pushed"}: arrow keys go from one to the next"
+        aria-label=${words.label[this.kind](this.label)}
         @keydown=${this.#onKey}
         @pointerdown=${this.#onPress}
         @pointermove=${this.#onMove}
@@ -290,30 +292,42 @@ export class RopewalkTurns extends Picture {
       const change = (this.moved?.magnitude[i] as number) - (this.plain?.magnitude[i] as number);
       return svg`<text class="amount" y=${y}>${change < 0 ? "" : "+"}${fixed(change, 2)}</text>`;
     }
-    const unit = cell >= 90 ? " turns" : "";
     const digits = cell >= 60 ? 3 : 2;
-    return svg`<text class="amount" y=${y - 17}>${amount(this.turn?.turns[i] as number, digits)}${unit}</text>
+    const turns = amount(this.turn?.turns[i] as number, digits);
+    return svg`<text class="amount" y=${y - 17}>${cell >= 90 ? words.turns(turns) : turns}</text>
       <text y=${y}>+${amount(this.further?.turns[i] as number, digits)}</text>`;
   }
 
   #sentence(i: number): string {
     const { plain, moved, turn, further } = this;
-    const lengths = `Length ${fixed(plain?.magnitude[i] as number, 4)} → ${fixed(moved?.magnitude[i] as number, 4)}.`;
-    if (this.kind === "pushed")
-      return `Pair ${i}: from ${fixed(plain?.angle[i] as number, 2)} to ${fixed(moved?.angle[i] as number, 2)} rad. ${lengths}`;
+    const before = fixed(plain?.magnitude[i] as number, 4);
+    const after = fixed(moved?.magnitude[i] as number, 4);
+    if (this.kind === "pushed") {
+      const [from, to] = [plain, moved].map((pairs) => fixed(pairs?.angle[i] as number, 2));
+      return words.pushed(i, from as string, to as string, before, after);
+    }
     const [first, second] = componentsOf(this.layout, i, 2 * this.#pairs);
-    const wavelength = (this.wavelength[i] as number).toLocaleString("en", { maximumSignificantDigits: 3 });
-    return `Pair ${i}, components ${first} and ${second}: ${amount(this.invFreq[i] as number)} rad at each step, one turn in ${wavelength}. At ${this.position.toLocaleString("en")} it has turned ${amount(turn?.turns[i] as number)} times; ${this.distance.toLocaleString("en")} further is ${amount(further?.turns[i] as number)} more. ${lengths}`;
+    return words.turned({
+      pair: i,
+      first,
+      second,
+      radians: amount(this.invFreq[i] as number),
+      wavelength: (this.wavelength[i] as number).toLocaleString(locale, { maximumSignificantDigits: 3 }),
+      position: grouped(this.position),
+      turns: amount(turn?.turns[i] as number),
+      distance: grouped(this.distance),
+      more: amount(further?.turns[i] as number),
+      before,
+      after,
+    });
   }
 
   #renderTable() {
     const { plain, moved, turn, further } = this;
     if (plain === undefined || moved === undefined || turn === undefined || further === undefined)
       return nothing;
-    const names =
-      this.kind === "turned"
-        ? ["angle turned, rad", "turns", `turns in ${this.distance} more`, "length before", "length after"]
-        : ["angle before, rad", "angle after, rad", "length before", "length after"];
+    const { table } = words;
+    const names = this.kind === "turned" ? table.turned(this.distance) : table.pushed;
     const numbers = (i: number) => {
       const lengths = [plain.magnitude[i], moved.magnitude[i]].map((length) => fixed(length as number, 4));
       return this.kind === "turned"
@@ -326,8 +340,8 @@ export class RopewalkTurns extends Picture {
         : [fixed(plain.angle[i] as number, 3), fixed(moved.angle[i] as number, 3), ...lengths];
     };
     return html`<div class="visually-hidden"><table>
-      <caption>Pairs of «${this.label}» at position ${this.position}, ${this.kind}</caption>
-      <thead><tr><th scope="col">pair</th>${names.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
+      <caption>${table.caption[this.kind](this.label, this.position)}</caption>
+      <thead><tr><th scope="col">${table.pair}</th>${names.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
       <tbody>${Array.from(
         { length: this.#pairs },
         (_, i) =>
@@ -342,21 +356,8 @@ export class RopewalkTurns extends Picture {
   }
 
   readonly #onKey = (event: KeyboardEvent): void => {
-    const last = this.#pairs - 1;
-    const perRow = this.#layout?.perRow ?? 1;
-    const at = this.pair;
-    const steps: Record<string, number> = {
-      ArrowLeft: at - 1,
-      ArrowRight: at + 1,
-      ArrowUp: at - perRow >= 0 ? at - perRow : at,
-      ArrowDown: at + perRow <= last ? at + perRow : at,
-      Home: 0,
-      End: last,
-    };
-    const to = steps[event.key];
-    if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    const pair = Math.max(0, Math.min(last, to));
+    const pair = dialAfter(event, this.pair, this.#layout?.perRow ?? 1, this.#pairs);
+    if (pair === undefined) return;
     this.#pick(pair);
     this.said = this.#sentence(pair);
   };
@@ -364,17 +365,15 @@ export class RopewalkTurns extends Picture {
   readonly #onPress = (event: PointerEvent): void => {
     const layout = this.#layout;
     if (layout === undefined || event.button !== 0) return;
-    const surface = event.currentTarget as Element;
-    const bounds = surface.getBoundingClientRect();
-    const column = Math.floor((event.clientX - bounds.left) / layout.cell);
-    const row = Math.floor((event.clientY - bounds.top) / layout.row);
-    const pair = row * layout.perRow + column;
-    if (column < 0 || column >= layout.perRow || row < 0 || pair >= this.#pairs) return;
+    const pair = dialAt(event, layout, this.#pairs);
+    if (pair === undefined) return;
     this.#pick(pair);
     if (this.kind === "pushed") return;
+    const surface = event.currentTarget as Element;
     surface.setPointerCapture(event.pointerId);
-    const x = bounds.left + (column + 0.5) * layout.cell;
-    const y = bounds.top + row * layout.row + layout.middle;
+    const { left, top } = surface.getBoundingClientRect();
+    const x = left + ((pair % layout.perRow) + 0.5) * layout.cell;
+    const y = top + Math.floor(pair / layout.perRow) * layout.row + layout.middle;
     this.#crank = { x, y, last: Math.atan2(y - event.clientY, event.clientX - x), sum: 0 };
     this.held = true;
     this.dispatchEvent(new CrankEvent(pair, 0));
@@ -419,15 +418,6 @@ function onwards(angle: number): number {
   return angle < 0 ? angle + 2 * Math.PI : angle;
 }
 
-function wrap(angle: number): number {
-  return angle - 2 * Math.PI * Math.round(angle / (2 * Math.PI));
-}
-
-/** Where an angle points: counted from the right, against the clock. */
-function point(angle: number, length: number): { x: number; y: number } {
-  return { x: round(length * Math.cos(angle)), y: round(-length * Math.sin(angle)) };
-}
-
 /** What is added for an angle is its sine and its cosine: an arrow of length 1, that turns with the clock. */
 function pushedBy(angle: number, scale: number, from: { x: number; y: number }): { x: number; y: number } {
   const push = point(Math.PI / 2 - angle, scale);
@@ -444,11 +434,7 @@ function arc(from: number, by: number, radius: number): string {
 /** As many digits that count, however small. */
 function amount(value: number, count = 3): string {
   if (value === 0) return "0";
-  if (value >= 100) return Math.round(value).toLocaleString("en");
+  if (value >= 100) return grouped(Math.round(value));
   const digits = Math.min(6, Math.max(0, count - 1 - Math.floor(Math.log10(value))));
   return value.toFixed(digits);
-}
-
-function round(value: number): number {
-  return Math.round(value * 100) / 100;
 }

@@ -1,17 +1,15 @@
-import { css, html, nothing, svg } from "lit";
+import { css, html, nothing } from "lit";
 import { property, query } from "lit/decorators.js";
+import { grouped } from "./figure.js";
+import { hues } from "./hues.js";
 import { Picture } from "./picture.js";
 import { paintAngles } from "./strip.js";
 import { Surface } from "./surface.js";
-import { angleColor, theme } from "./theme.js";
+import { theme } from "./theme.js";
 import type { Turning } from "./turning.js";
+import { words } from "./words/en/twist.js";
 
 const height = 132;
-const legendSteps = 48;
-const legend = Array.from(
-  { length: legendSteps },
-  (_, k) => (2 * Math.PI * (k + 0.5)) / legendSteps - Math.PI,
-);
 
 /** The model's rope over a whole length; and, where it is another, that of rope_theta alone above it. */
 export class RopewalkTwist extends Picture {
@@ -93,7 +91,7 @@ export class RopewalkTwist extends Picture {
   /** Marked where the length goes past it. */
   @property({ attribute: false }) trainedLength: number | undefined;
   /** What `scaled` is called. */
-  @property() name = "as the model turns";
+  @property() name = words.scaled;
 
   @query(".scaled") private readonly scaledCanvas!: HTMLCanvasElement | null;
   @query(".unscaled") private readonly unscaledCanvas!: HTMLCanvasElement | null;
@@ -104,27 +102,26 @@ export class RopewalkTwist extends Picture {
   protected override render() {
     if (this.scaled === undefined || this.width === 0) return nothing;
     const last = this.scaled.strip.strands - 1;
-    const picture = (name: string, words: string) => html`<div class="rope">
-      <canvas class=${name} role="img" aria-label=${`Angles of ${last + 1} pairs over ${this.length.toLocaleString("en")} positions, ${words}`}></canvas>
+    const length = grouped(this.length);
+    const picture = (name: string, called: string) => html`<div class="rope">
+      <canvas class=${name} role="img" aria-label=${words.label(last + 1, length, called)}></canvas>
       ${this.#renderMark()}
     </div>`;
     return html`
       <div class="legend">
-        hue is angle: −π
-        <svg viewBox="0 0 ${legendSteps} 1" preserveAspectRatio="none" aria-hidden="true">
-          ${legend.map((angle, k) => svg`<rect x=${k} width="1.1" height="1" fill=${angleColor(angle)}></rect>`)}
-        </svg>
+        ${words.legend} −π
+        ${hues}
         π
       </div>
       ${
         this.unscaled === undefined
           ? nothing
-          : html`<p>by rope_theta alone</p>
-              ${picture("unscaled", "by rope_theta alone")}
+          : html`<p>${words.unscaled}</p>
+              ${picture("unscaled", words.unscaled)}
               <p>${this.name}</p>`
       }
       ${picture("scaled", this.name)}
-      <p class="ends"><span>0</span><span>pair 0 on top, pair ${last} below${this.#isMarked ? "; the line is where training ended" : ""}</span><span>${this.length.toLocaleString("en")}</span></p>
+      <p class="ends"><span>0</span><span>${this.#isMarked ? words.markedStrands(last) : words.strands(last)}</span><span>${length}</span></p>
     `;
   }
 
@@ -151,12 +148,8 @@ export class RopewalkTwist extends Picture {
     if (canvas === null || turning === undefined) return;
     const { strip, wavelength } = turning;
     const perPosition = strip.columns / this.length;
-    paintAngles(
-      surface.begin(canvas, this.width, height, 0, strip.columns),
-      strip,
-      this.inksOf(canvas),
-      (s) => (wavelength[s] as number) * perPosition,
-    );
+    const view = surface.begin(canvas, this.width, height, 0, strip.columns);
+    paintAngles(view, strip, this.inksOf(canvas), (s) => (wavelength[s] as number) * perPosition);
     surface.end();
   }
 }

@@ -1,10 +1,14 @@
-import { css, html, nothing, type PropertyValues, svg } from "lit";
+import { css, html, nothing, type PropertyValues } from "lit";
 import { property, query } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
+import { grouped } from "./figure.js";
+import { hues } from "./hues.js";
 import { fixed, Picture, PositionEvent, tokenLabel } from "./picture.js";
 import { paintAngles, type Strip } from "./strip.js";
 import { Surface } from "./surface.js";
-import { angleColor, theme } from "./theme.js";
+import { theme } from "./theme.js";
+import { locale } from "./words/en/locale.js";
+import { words as all } from "./words/en/rotary.js";
 
 /** Angles of all pairs at `count` positions from `first` on, `step` apart: [count, pairs], by the engine. */
 export type Angles = (first: number, step: number, count: number) => Float32Array;
@@ -15,8 +19,7 @@ const farColumns = 1024;
 const samples = 7;
 /** Of a position's box, in CSS pixels. */
 const least = 66;
-const legendSteps = 48;
-const grouped = new Intl.NumberFormat("en");
+const words = all.walk;
 
 /** The rope, and on it one word that is carried along: near by among the others of its sentence, and from further off. */
 export class RopewalkWalk extends Picture {
@@ -209,14 +212,8 @@ export class RopewalkWalk extends Picture {
     const last = this.wavelength.length - 1;
     const word = tokenLabel(this.tokens[this.query] ?? "");
     return html`
-      <div class="legend">hue is the angle turned: −π
-        <svg viewBox="0 0 ${legendSteps} 1" preserveAspectRatio="none" aria-hidden="true">
-          ${Array.from(
-            { length: legendSteps },
-            (_, k) =>
-              svg`<rect x=${k} width="1.1" height="1" fill=${angleColor((2 * Math.PI * (k + 0.5)) / legendSteps - Math.PI)}></rect>`,
-          )}
-        </svg>
+      <div class="legend">${words.legend} −π
+        ${hues}
         π
       </div>
       <div
@@ -234,20 +231,20 @@ export class RopewalkWalk extends Picture {
           <div class="pair"></div>
         </div>
         <div class="positions" aria-hidden="true">
-          ${columns.map((c) => html`<span class=${first + c === this.position ? "here" : ""}>${grouped.format(first + c)}</span>`)}
+          ${columns.map((c) => html`<span class=${first + c === this.position ? "here" : ""}>${grouped(first + c)}</span>`)}
         </div>
       </div>
       <div class="captions">
-        <span>pair 0 on top: one turn in ${turnsIn(this.wavelength[0])} positions</span>
-        <span>pair ${last}: one turn in ${turnsIn(this.wavelength[last])}</span>
+        <span>${words.first(turnsIn(this.wavelength[0]))}</span>
+        <span>${words.last(last, turnsIn(this.wavelength[last]))}</span>
       </div>
       <div class="strip far" @pointerdown=${this.#onPress} @pointermove=${this.#onMove}>
         <div class="band">
-          <canvas role="img" aria-label="The same strands from position 0 to ${grouped.format(this.farLength)}"></canvas>
+          <canvas role="img" aria-label=${words.farLabel(grouped(this.farLength))}></canvas>
           <div class="marker"></div>
         </div>
         <div class="captions" aria-hidden="true">
-          <span>0</span><span>the same rope from further off</span><span>${grouped.format(this.farLength)}</span>
+          <span>0</span><span>${words.far}</span><span>${grouped(this.farLength)}</span>
         </div>
       </div>
       ${guard([this.settled], () => this.#renderTable(near))}
@@ -255,14 +252,16 @@ export class RopewalkWalk extends Picture {
   }
 
   #describe(word: string): string {
-    return `Angles that ${this.wavelength.length} pairs turn by, positions ${grouped.format(this.#first)} to ${grouped.format(this.#first + this.#count - 1)}; «${word}» is at ${grouped.format(this.position)}`;
+    const ends = [grouped(this.#first), grouped(this.#first + this.#count - 1)] as const;
+    return words.label(this.wavelength.length, ...ends, word, grouped(this.position));
   }
 
   #renderTable({ values, strands }: Strip) {
+    const { table } = words;
     const columns = Array.from({ length: this.#count }, (_, c) => c);
     return html`<div class="visually-hidden"><table>
-      <caption>Angles of the rope in radians, from −π to π</caption>
-      <thead><tr><th scope="col">position</th>${Array.from({ length: strands }, (_, s) => html`<th scope="col">pair ${s}</th>`)}</tr></thead>
+      <caption>${table.caption}</caption>
+      <thead><tr><th scope="col">${table.position}</th>${Array.from({ length: strands }, (_, s) => html`<th scope="col">${table.pair(s)}</th>`)}</tr></thead>
       <tbody>${columns.map(
         (c) =>
           html`<tr><th scope="row">${this.#first + c}</th>${Array.from(
@@ -350,5 +349,5 @@ function tokenLabelAt(tokens: readonly string[], query: number, position: number
 
 function turnsIn(wavelength: number | undefined): string {
   if (wavelength === undefined) return "";
-  return wavelength.toLocaleString("en", { maximumFractionDigits: wavelength < 100 ? 1 : 0 });
+  return wavelength.toLocaleString(locale, { maximumFractionDigits: wavelength < 100 ? 1 : 0 });
 }
