@@ -1,9 +1,11 @@
 import type { F32Buffer, Positions, RopeLayout, Ropewalk } from "ropewalk";
 import type { Polar } from "./dials.js";
+import { grouped } from "./figure.js";
 import type { Selection } from "./picture.js";
 import type { RopePicture } from "./rope.js";
 import { tokenId } from "./tokens.js";
 import type { Vectors } from "./vectors.js";
+import { words } from "./words/en/rope.js";
 
 /** The rungs of the lecture's ladder. */
 export const encodings = ["none", "integer", "binary", "sinusoidal", "rotary"] as const;
@@ -437,8 +439,8 @@ export class Pipeline {
         }),
         farLength,
         labels: {
-          first: "bit 0 on top: flips at every position",
-          last: `bit ${bitPlanes - 1}: flips every ${(2 ** (bitPlanes - 1)).toLocaleString("en")}`,
+          first: words.strands.binary.first,
+          last: words.strands.binary.last(bitPlanes - 1, grouped(2 ** (bitPlanes - 1))),
         },
       };
     }
@@ -454,8 +456,8 @@ export class Pipeline {
       far: this.#kept("far", [encoding, farLength], () => ramp({ positionIds: far }, farColumns, farLength)),
       farLength,
       labels: {
-        first: `every component is the position: ${positionOffset.toLocaleString("en")}`,
-        last: `to ${(positionOffset + n - 1).toLocaleString("en")}`,
+        first: words.strands.integer.first(grouped(positionOffset)),
+        last: words.strands.integer.last(grouped(positionOffset + n - 1)),
       },
     };
   }

@@ -1,10 +1,16 @@
-import { css, html, nothing, type PropertyValues, svg } from "lit";
+import { css, html, nothing, type PropertyValues } from "lit";
 import { property, query, state } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
+import { grouped } from "./figure.js";
+import { hues } from "./hues.js";
+import { stepOf } from "./keys.js";
+import { measureIn } from "./labels.js";
 import { fixed, Picture, type Selection, tokenLabel } from "./picture.js";
 import { paintAngles, paintLevels, type Strip } from "./strip.js";
 import { Surface } from "./surface.js";
-import { angleColor, type Inks, theme } from "./theme.js";
+import { type Inks, theme } from "./theme.js";
+import { locale } from "./words/en/locale.js";
+import { words } from "./words/en/rope.js";
 
 export type { Strip } from "./strip.js";
 
@@ -34,7 +40,6 @@ export type RopePicture =
     }
   | { kind: "none" };
 
-/** Where in the near strip the pointer is: a position, counted from the first token and in between too, and a strand. */
 /** What the pointer is over. */
 interface Probe {
   token: number;
@@ -43,16 +48,10 @@ interface Probe {
 
 const narrow = 480;
 const farHeight = 62;
-const grouped = new Intl.NumberFormat("en");
 /** Of a token's box, in CSS pixels. */
 const boxWidth = { least: 64, leastNarrow: 84, most: 108, mostNarrow: 96 };
 /** What a position of six digits needs, so that nothing is laid out anew as the sentence moves along. */
 const positionWidth = 52;
-const legendSteps = 48;
-const legend = Array.from(
-  { length: legendSteps },
-  (_, k) => (2 * Math.PI * (k + 0.5)) / legendSteps - Math.PI,
-);
 
 /** The signature picture: each token's position as an encoding has it, strand by strand. */
 export class RopewalkRope extends Picture {
@@ -319,7 +318,7 @@ export class RopewalkRope extends Picture {
       <div
         class="scroller ${this.#scrolls ? "scrolls" : ""}"
         role=${this.#scrolls ? "region" : "group"}
-        aria-label="The sentence, token by token"
+        aria-label=${words.label}
         tabindex=${this.#scrolls ? 0 : nothing}
         @scroll=${this.#onScroll}
       >
@@ -327,7 +326,7 @@ export class RopewalkRope extends Picture {
           <div
             class=${this.#staggers ? "tokens staggers" : "tokens"}
             role="group"
-            aria-label="Tokens: Enter looks from one, Shift and Enter looks at it"
+            aria-label=${words.tokens}
             @keydown=${this.#onKey}
             @focusin=${this.#onFocus}
           >
@@ -353,11 +352,7 @@ export class RopewalkRope extends Picture {
           <div class="positions">${tokens.map((_, i) => this.#renderPosition(i))}</div>
         </div>
       </div>
-      ${
-        rope.kind === "none"
-          ? html`<p class="alike">No position: every token looks the same from anywhere.</p>`
-          : this.#renderFar(rope)
-      }
+      ${rope.kind === "none" ? html`<p class="alike">${words.alike}</p>` : this.#renderFar(rope)}
     `;
   }
 
@@ -377,7 +372,7 @@ export class RopewalkRope extends Picture {
 
   #renderPosition(i: number) {
     const { query, key } = this.selection;
-    return html`<span class=${i === query || i === key ? "chosen" : ""} id="position-${i}">${grouped.format(this.positionOffset + i)}</span>`;
+    return html`<span class=${i === query || i === key ? "chosen" : ""} id="position-${i}">${grouped(this.positionOffset + i)}</span>`;
   }
 
   #renderProbe(rope: Exclude<RopePicture, { kind: "none" }>) {
@@ -388,60 +383,49 @@ export class RopewalkRope extends Picture {
       // The middle column of a token's box is its position itself.
       const column = Math.floor(((token + 0.5) * columns) / this.tokens.length);
       const value = values[column * strands + strand] ?? 0;
-      const at = grouped.format(this.positionOffset + token);
-      const words =
+      const at = grouped(this.positionOffset + token);
+      const said =
         rope.kind === "angle"
-          ? `pair ${strand} at position ${at}: ${fixed(value, 2)} rad`
+          ? words.probe.pair(strand, at, fixed(value, 2))
           : strands === 1
-            ? `position ${at}`
-            : `bit ${strand} of ${at}: ${fixed(value, 0)}`;
-      return html`<span class="probe">${words}</span>`;
+            ? words.probe.position(at)
+            : words.probe.bit(strand, at, fixed(value, 0));
+      return html`<span class="probe">${said}</span>`;
     }
     if (rope.kind !== "angle") {
-      const words = rope.near.strands > 1 ? "faint is 0, strong is 1" : "height and ink are the position";
-      return html`<span class="legend">${words}</span>`;
+      const { bits, position } = words.legend;
+      return html`<span class="legend">${rope.near.strands > 1 ? bits : position}</span>`;
     }
-    return html`<span class="legend">hue is angle: −π
-      <svg viewBox="0 0 ${legendSteps} 1" preserveAspectRatio="none" aria-hidden="true">
-        ${legend.map((angle, k) => svg`<rect x=${k} width="1.1" height="1" fill=${angleColor(angle)}></rect>`)}
-      </svg>
-      π</span>`;
+    return html`<span class="legend">${words.legend.angle} −π ${hues} π</span>`;
   }
 
   #renderFar(rope: Exclude<RopePicture, { kind: "none" }>) {
-    const { first, last } = rope.kind === "level" ? rope.labels : turns(rope.wavelengths);
-    const length = grouped.format(rope.farLength);
+    const { first, last } = labelsOf(rope);
+    const length = grouped(rope.farLength);
     const beyond = this.positionOffset >= rope.farLength;
     return html`
       <div class="captions"><span>${first}</span><span>${last}</span></div>
-      <p class="further">The same rope from further off · ${length} positions</p>
+      <p class="further">${words.far.heading(length)}</p>
       <div class="far">
         <canvas
           class="distant"
           role="img"
-          aria-label=${`The same strands from position 0 to ${length}.`}
+          aria-label=${words.far.label(length)}
         ></canvas>
         <div class="sentence" ?hidden=${beyond}></div>
       </div>
       <div class="captions">
         <span>0</span>
-        <span>${
-          beyond
-            ? `the sentence is beyond, at ${grouped.format(this.positionOffset)} →`
-            : "the outline is the sentence"
-        }</span>
+        <span>${beyond ? words.far.beyond(grouped(this.positionOffset)) : words.far.outline}</span>
         <span>${length}</span>
       </div>
     `;
   }
 
   #describe(rope: Exclude<RopePicture, { kind: "none" }>): string {
-    const over = `${rope.near.strands === 1 ? "one strand" : `${rope.near.strands} strands`} over ${this.tokens.length} tokens`;
-    if (rope.kind === "angle") {
-      const { first, last } = turns(rope.wavelengths);
-      return `Angles, ${over}; hue is angle. Fastest is ${first}; slowest is ${last}.`;
-    }
-    return `Levels as ink, ${over}. ${rope.labels.first}; ${rope.labels.last}.`;
+    const { first, last } = labelsOf(rope);
+    const describe = rope.kind === "angle" ? words.angles : words.levels;
+    return describe(rope.near.strands, this.tokens.length, first, last);
   }
 
   protected override updated(changed: PropertyValues): void {
@@ -489,9 +473,8 @@ export class RopewalkRope extends Picture {
   #measure(): void {
     const n = this.tokens.length;
     if (n === 0 || this.width === 0) return;
-    const context = measuring();
-    context.font = `650 13px ${getComputedStyle(this).fontFamily}`;
-    const widths = this.tokens.map((token) => context.measureText(tokenLabel(token)).width);
+    const measure = measureIn(this, 13, 650);
+    const widths = this.tokens.map((token) => measure(tokenLabel(token)));
     const gap = 7;
     /** Of a box, with labels on so many levels. */
     const need = (levels: number) => {
@@ -623,15 +606,13 @@ export class RopewalkRope extends Picture {
       this.#pick(this.cursor, true);
       return;
     }
-    const steps: Record<string, number> = {
+    const to = stepOf(event, {
       ArrowLeft: this.cursor - 1,
       ArrowRight: this.cursor + 1,
       Home: 0,
       End: last,
-    };
-    const to = steps[event.key];
-    if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
+    });
+    if (to === undefined) return;
     this.cursor = Math.max(0, Math.min(last, to));
     this.renderRoot.querySelector<HTMLElement>(`[data-token="${this.cursor}"]`)?.focus();
   };
@@ -670,25 +651,19 @@ export class RopewalkRope extends Picture {
   };
 }
 
-let measurer: CanvasRenderingContext2D | undefined;
-
-function measuring(): CanvasRenderingContext2D {
-  measurer ??= document.createElement("canvas").getContext("2d") ?? undefined;
-  if (measurer === undefined) throw new Error("This browser has no 2D canvas.");
-  return measurer;
-}
-
 function tokenOf(target: EventTarget | null): number {
   return Number((target as HTMLElement | null)?.dataset.token ?? 0);
 }
 
-/** How fast the first strand turns, and how slowly the last. */
-function turns(wavelengths: Float64Array): { first: string; last: string } {
-  const positions = (wavelength: number) =>
-    wavelength.toLocaleString("en", { maximumFractionDigits: wavelength < 100 ? 1 : 0 });
+/** What the first strand is, and the last: of angles, how fast they turn. */
+function labelsOf(rope: Exclude<RopePicture, { kind: "none" }>): { first: string; last: string } {
+  if (rope.kind === "level") return rope.labels;
+  const { wavelengths } = rope;
+  const positions = (wavelength = Number.NaN) =>
+    wavelength.toLocaleString(locale, { maximumFractionDigits: wavelength < 100 ? 1 : 0 });
   const last = wavelengths.length - 1;
   return {
-    first: `pair 0 on top: one turn in ${positions(wavelengths[0] ?? Number.NaN)} positions`,
-    last: last > 0 ? `pair ${last}: one turn in ${positions(wavelengths[last] ?? Number.NaN)}` : "",
+    first: words.strands.angle.first(positions(wavelengths[0])),
+    last: last > 0 ? words.strands.angle.last(last, positions(wavelengths[last])) : "",
   };
 }
