@@ -3,6 +3,7 @@ import { state } from "lit/decorators.js";
 import { type Ropewalk, RopewalkError } from "ropewalk";
 import { sharedEngine } from "./engine.js";
 import { type Fields, kebab, type Values } from "./fields.js";
+import { words } from "./words/en/instrument.js";
 
 /** Told by an instrument when any of its state has changed. */
 export class StateEvent extends Event {
@@ -63,7 +64,7 @@ export abstract class Instrument extends LitElement {
       // Taken out of the page meanwhile.
       if (this.isConnected) this.engine = engine;
     } catch (error) {
-      this.problem = `The engine could not be started. ${(error as Error).message}`;
+      this.problem = words.notStarted((error as Error).message);
     }
   }
 
@@ -97,7 +98,7 @@ export abstract class Instrument extends LitElement {
       this.problem = "";
     } catch (error) {
       if (!(error instanceof RopewalkError)) throw error;
-      this.problem = `The engine refused: ${error.message}`;
+      this.problem = words.refused(error.message);
     }
   }
 
@@ -112,7 +113,7 @@ export abstract class Instrument extends LitElement {
         this.engine !== undefined
           ? this.renderInstrument()
           : this.problem === ""
-            ? html`<p class="empty" role="status">Starting the engine …</p>`
+            ? html`<p class="empty" role="status">${words.starting}</p>`
             : nothing
       }
     `;
