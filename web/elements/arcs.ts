@@ -1,9 +1,11 @@
 import { css, html, nothing, type PropertyValues, svg } from "lit";
 import { property, query, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
+import { stepOf } from "./keys.js";
 import { fitted, type Measure, measureIn } from "./labels.js";
 import { fixed, Picture, type Selection, tokenLabel } from "./picture.js";
 import { theme } from "./theme.js";
+import { words } from "./words/en/arcs.js";
 
 const narrowBelow = 480;
 /** From this many tokens on, faint arcs are left out. */
@@ -251,7 +253,7 @@ export class RopewalkArcs extends Picture {
           <div
             class="inner"
             role="group"
-            aria-label=${`Attention of «${tokenLabel(this.tokens[q] ?? "")}»: choose a token as query, or with Shift as key`}
+            aria-label=${words.label(tokenLabel(this.tokens[q] ?? ""))}
             @keydown=${this.onKeydown}
           >
             <svg aria-hidden="true" width=${size.width} height=${size.height}>
@@ -279,7 +281,7 @@ export class RopewalkArcs extends Picture {
                       stroke-width=${(width(own) / 2 + 0.4).toFixed(2)}
                       stroke-opacity=${(k === q ? 1 : opacity(own)).toFixed(3)}
                     />
-                    <text class="own" x=${ownAt + 16} y=${foot + 14}>${fixed(own, digits)} itself</text>`
+                    <text class="own" x=${ownAt + 16} y=${foot + 14}>${words.itself(fixed(own, digits))}</text>`
               }
               ${
                 layout.narrow
@@ -289,7 +291,7 @@ export class RopewalkArcs extends Picture {
                           class="figure ${drawn.has(i) || i === q ? "seen" : ""}"
                           x=${this.width - 8}
                           y=${middleOf(layout, i)}
-                        >${this.causal && i > q ? "masked" : fixed(this.row[i] ?? 0, digits)}</text>`,
+                        >${this.causal && i > q ? words.masked : fixed(this.row[i] ?? 0, digits)}</text>`,
                     )
                   : nothing
               }
@@ -305,8 +307,7 @@ export class RopewalkArcs extends Picture {
             </svg>
             ${this.tokens.map((token, i) => {
               const weight = this.row[i] ?? 0;
-              const masked = this.causal && i > q;
-              const says = masked ? "masked" : `weight ${fixed(weight, digits)}`;
+              const says = this.causal && i > q ? undefined : fixed(weight, digits);
               const classes = [i === k ? "key" : "", drawn.has(i) ? "seen" : ""].join(" ");
               return html`<button
                 type="button"
@@ -318,7 +319,7 @@ export class RopewalkArcs extends Picture {
                   this.cursor = i;
                 }}
               ><bdi class="word" aria-hidden="true">${layout.labels[i]}</bdi><span class="visually-hidden"
-                >${tokenLabel(token)}, ${says}${i === k ? ", chosen key" : nothing}</span
+                >${words.token(tokenLabel(token), says, i === k)}</span
               ></button>`;
             })}
           </div>
@@ -326,7 +327,7 @@ export class RopewalkArcs extends Picture {
         ${
           rest === 0 || layout.n < manyTokens
             ? nothing
-            : html`<p class="note">${rest} fainter arc${rest === 1 ? "" : "s"} left out, together ${fixed(restWeight, 2)}</p>`
+            : html`<p class="note">${words.rest(rest, fixed(restWeight, 2))}</p>`
         }
       </div>
     `;
@@ -406,40 +407,22 @@ export class RopewalkArcs extends Picture {
   }
 
   private onKeydown(event: KeyboardEvent): void {
-    if (event.altKey || event.metaKey || event.ctrlKey) return;
-    const last = this.tokens.length - 1;
-    let next: number;
-    switch (event.key) {
-      case "ArrowLeft":
-      case "ArrowUp":
-        next = this.cursor - 1;
-        break;
-      case "ArrowRight":
-      case "ArrowDown":
-        next = this.cursor + 1;
-        break;
-      case "PageUp":
-        next = this.cursor - 10;
-        break;
-      case "PageDown":
-        next = this.cursor + 10;
-        break;
-      case "Home":
-        next = 0;
-        break;
-      case "End":
-        next = last;
-        break;
-      case "Enter":
-        if (event.shiftKey) {
-          event.preventDefault();
-          this.pick(this.cursor, true);
-        }
-        return;
-      default:
-        return;
+    const { cursor } = this;
+    if (event.shiftKey && stepOf(event, { Enter: true })) {
+      this.pick(cursor, true);
+      return;
     }
-    event.preventDefault();
+    const next = stepOf(event, {
+      ArrowLeft: cursor - 1,
+      ArrowUp: cursor - 1,
+      ArrowRight: cursor + 1,
+      ArrowDown: cursor + 1,
+      PageUp: cursor - 10,
+      PageDown: cursor + 10,
+      Home: 0,
+      End: this.tokens.length - 1,
+    });
+    if (next === undefined) return;
     this.inner?.querySelectorAll("button")[this.inside(next)]?.focus();
   }
 }

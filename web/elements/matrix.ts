@@ -6,7 +6,9 @@ import { property, query, state } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
 import { fitted, type Measure, measureIn } from "./labels.js";
 import { fixed, Picture, type Selection, tokenLabel } from "./picture.js";
+import { hiddenTable } from "./table.js";
 import { type Rgb, theme } from "./theme.js";
+import { words } from "./words/en/matrix.js";
 
 const narrowBelow = 480;
 const largestCell = 44;
@@ -289,7 +291,7 @@ export class RopewalkMatrix extends Picture {
     }
     if (changed.has("selection") && this.shadowRoot?.activeElement != null) {
       const { query: q, key: k } = this.chosen;
-      this.spoken = `${this.name(q)} to ${this.name(k)}: ${this.valueText(q, k)}`;
+      this.spoken = words.spoken(this.name(q), this.name(k), this.valueText(q, k));
     }
   }
 
@@ -300,7 +302,6 @@ export class RopewalkMatrix extends Picture {
     const chosen = this.chosen;
     const shown = this.hover ?? chosen;
     const masked = this.isMasked(shown.query, shown.key);
-    const name = `Attention matrix of ${n} tokens${this.summary && `, ${this.summary}`}. Arrow keys move over its cells.`;
     return html`
       <div class="frame ${layout.beside ? "beside" : ""}">
         <div class="reading">
@@ -315,7 +316,7 @@ export class RopewalkMatrix extends Picture {
           class="picture"
           role="group"
           tabindex="0"
-          aria-label=${name}
+          aria-label=${words.label(n, this.summary)}
           @keydown=${this.onKeydown}
           @click=${this.onClick}
           @pointermove=${this.onPointer}
@@ -330,7 +331,7 @@ export class RopewalkMatrix extends Picture {
         ${this.renderLegend()}
       </div>
       <output class="visually-hidden">${this.spoken}</output>
-      <div class="visually-hidden">${guard([this.settled], () => this.renderTable())}</div>
+      ${guard([this.settled], () => this.renderTable())}
     `;
   }
 
@@ -404,9 +405,9 @@ export class RopewalkMatrix extends Picture {
     return html`
       <div class="legend">
         <div>
-          <p>Ink by weight, linear</p>
+          <p>${words.legend.ink}</p>
           <canvas class="ramp" width=${inkSteps} height="1"></canvas>
-          <svg class="axis" width=${legendWidth} height="20" role="img" aria-label="Scale of weights"><g></g></svg>
+          <svg class="axis" width=${legendWidth} height="20" role="img" aria-label=${words.legend.scale}><g></g></svg>
         </div>
         ${
           this.causal
@@ -414,7 +415,7 @@ export class RopewalkMatrix extends Picture {
                 <svg width="18" height="18" aria-hidden="true">
                   ${svg`<path class="hatch" d="M-1,9L9,-1M-1,17L17,-1M5,19L19,5M13,19L19,13" />`}
                 </svg>
-                masked: later than the query
+                ${words.legend.masked}
               </div>`
             : nothing
         }
@@ -423,16 +424,11 @@ export class RopewalkMatrix extends Picture {
 
   private renderTable() {
     const { query: q } = this.chosen;
-    return html`<table>
-      <caption>Weights of ${this.name(q)}${this.summary && `, ${this.summary}`}</caption>
-      <thead><tr><th scope="col">Key</th><th scope="col">Weight</th></tr></thead>
-      <tbody>
-        ${this.tokens.map(
-          (token, k) =>
-            html`<tr><th scope="row">${tokenLabel(token)}</th><td>${this.valueText(q, k)}</td></tr>`,
-        )}
-      </tbody>
-    </table>`;
+    return hiddenTable(
+      words.table.caption(this.name(q), this.summary),
+      words.table.heads,
+      this.tokens.map((token, k) => [tokenLabel(token), this.valueText(q, k)]),
+    );
   }
 
   protected override updated(changed: PropertyValues<this>): void {
@@ -489,12 +485,12 @@ export class RopewalkMatrix extends Picture {
     const values = scale.ticks(ticks);
     // Words where they have room: the first begins at its tick, the last ends there.
     const every = legendWidth / (values.length - 1) < 38 ? 2 : 1;
-    const words = (value: number, i: number) => {
+    const said = (value: number, i: number) => {
       if (i === 0) return "0";
       if (i === values.length - 1) return `${top < 1 ? "≥ " : ""}${text(value)}`;
       return i % every === 0 && scale(value) > 28 && scale(value) < legendWidth - 58 ? text(value) : "";
     };
-    const axis = axisBottom<number>(scale).tickValues(values).tickFormat(words).tickSize(4).tickPadding(3);
+    const axis = axisBottom<number>(scale).tickValues(values).tickFormat(said).tickSize(4).tickPadding(3);
     selectNode(this.axis)
       .call(axis)
       .call((g) => g.select(".domain").remove());
@@ -522,11 +518,11 @@ export class RopewalkMatrix extends Picture {
   }
 
   private name(i: number): string {
-    return `«${tokenLabel(this.tokens[i] ?? "")}»`;
+    return words.token(tokenLabel(this.tokens[i] ?? ""));
   }
 
   private valueText(q: number, k: number): string {
-    if (this.isMasked(q, k)) return "masked";
+    if (this.isMasked(q, k)) return words.masked;
     const n = this.tokens.length;
     const weight = this.weights[q * n + k];
     return weight === undefined ? "–" : fixed(weight, n > 64 ? 5 : 4);
