@@ -1,12 +1,14 @@
 import { css, html, nothing } from "lit";
 import { query, state } from "lit/decorators.js";
 import { live } from "lit/directives/live.js";
-import type { Ropewalk } from "ropewalk";
+import type { RopeLayout, Ropewalk } from "ropewalk";
 import { RopewalkArcs } from "./arcs.js";
 import { changeText, RopewalkBlockFlow, type StageEvent } from "./block_flow.js";
 import { choices } from "./choices.js";
+import { numberField, numberFieldStyle } from "./controls.js";
 import { RopewalkDials } from "./dials.js";
 import { flag, oneOf, real, whole } from "./fields.js";
+import { grouped } from "./figure.js";
 import { instrument } from "./instrument.js";
 import { RopewalkMatrix } from "./matrix.js";
 import { panels, readout } from "./panels.js";
@@ -26,11 +28,18 @@ import { lectureSentence, longestText, textState } from "./text_field.js";
 import { theme } from "./theme.js";
 import { maxTokens, tokenize } from "./tokens.js";
 import { parseVectors, type Vectors, VectorsError } from "./vectors.js";
+import { words } from "./words/en/block.js";
+import { words as textWords } from "./words/en/text_field.js";
 
 const furthestOffset = 100_000;
 const headCounts = [1, 2, 4, 8];
 const headDims = [8, 16, 32, 64];
 const farLengths = [512, 4096, 131_072];
+const layouts = ["interleaved", "half"] as const;
+/** Most columns of pasted queries and keys. */
+const mostColumns = 512;
+/** Changes below this are those of rounding. */
+const rounding = 1e-4;
 
 const fields = {
   text: textState,
@@ -45,7 +54,7 @@ const fields = {
   head: whole(0, 0, 7),
   nHeads: oneOf(4, headCounts),
   headDim: oneOf(32, headDims),
-  layout: oneOf("interleaved", ["interleaved", "half"]),
+  layout: oneOf<RopeLayout>("interleaved", layouts),
   base: real(10_000, 2, 100_000_000),
   causal: flag(true),
   farLength: oneOf(512, farLengths),
@@ -133,7 +142,7 @@ export class RopewalkBlock extends instrument(fields) {
     if (this.#tokens.length === 0 || results === undefined || flow === undefined) {
       return html`
         ${this.#renderText()}
-        <p class="empty">Type a sentence above: there is no position without tokens.</p>
+        <p class="empty">${words.empty}</p>
       `;
     }
     return html`
@@ -146,17 +155,14 @@ export class RopewalkBlock extends instrument(fields) {
 
   #renderFlow(flow: Flow, results: Results) {
     const { positionOffset, encoding } = this;
-    const at = positionOffset.toLocaleString("en");
+    const at = grouped(positionOffset);
     const change = (stage: Stage) => flow.tensors[stage]?.change ?? 0;
     const query = flow.tensors["placed-query"] === undefined ? "query" : "placed-query";
     return html`
       <section class="panel flow" @ropewalk-stage=${this.#explain}>
-        <div class="row" role="radiogroup" aria-label="Position comes in as">
-          <span class="name">Position comes in as</span>
-          ${this.#radios("encoding", encodings, encoding, String)}
-        </div>
+        ${this.#radios("encoding", words.enters, words.enters, encodings, encoding, (value) => words.encodings[value])}
         <div class="move">
-          <label for="offset">Move the whole sentence: position of its first token</label>
+          <label for="offset">${words.move}</label>
           <output for="offset" class="offset">${at}</output>
           <input
             id="offset"
@@ -165,15 +171,15 @@ export class RopewalkBlock extends instrument(fields) {
             max=${furthestOffset}
             step="1"
             .value=${live(String(positionOffset))}
-            aria-valuetext="first token at position ${at}; queries ${spoken(change(query))}, values ${spoken(change("value"))}, weights ${spoken(results.change)}"
+            aria-valuetext=${words.moved(at, spoken(change(query)), spoken(change("value")), spoken(results.change))}
             @input=${this.#moved}
           />
         </div>
         <dl class="readouts">
-          ${readout("change-query", "queries change by", changeText(change(query)), this.#verdict(change(query)))}
-          ${readout("change-value", "values change by", changeText(change("value")), this.#verdict(change("value")))}
-          ${readout("change-scores", "scores change by", changeText(change("scores")), this.#verdict(change("scores")))}
-          ${readout("change", "weights change by", changeText(results.change), this.#verdict(results.change))}
+          ${readout("change-query", words.changes.queries, changeText(change(query)), this.#verdict(change(query)))}
+          ${readout("change-value", words.changes.values, changeText(change("value")), this.#verdict(change("value")))}
+          ${readout("change-scores", words.changes.scores, changeText(change("scores")), this.#verdict(change("scores")))}
+          ${readout("change", words.changes.weights, changeText(results.change), this.#verdict(results.change))}
         </dl>
         <ropewalk-block-flow
           .flow=${flow}
@@ -189,19 +195,17 @@ export class RopewalkBlock extends instrument(fields) {
   }
 
   #verdict(change: number): string {
-    if (this.positionOffset === 0) return "move the sentence and watch";
-    return change < 1e-4 ? "as they were" : "not as they were";
+    const { still, same, changed } = words.verdict;
+    if (this.positionOffset === 0) return still;
+    return change < rounding ? same : changed;
   }
 
   // ---- One's own text ------------------------------------------------------------------------------------------------
 
   #renderText() {
-    const n = this.#tokens.length;
-    const count = `${n} token${n === 1 ? "" : "s"}`;
-    const left = this.#left > 0 ? `; the first ${maxTokens} of ${n + this.#left} are taken` : "";
     return html`
       <section class="panel text">
-        <label for="text">Your text, in any script</label>
+        <label for="text">${words.text.label}</label>
         <textarea
           id="text"
           rows="2"
@@ -211,9 +215,9 @@ export class RopewalkBlock extends instrument(fields) {
           @input=${this.#typed}
         ></textarea>
         <p class="hint">
-          <span>${count}${left}</span>
+          <span>${words.text.count(this.#tokens.length, this.#left)}</span>
           <button type="button" ?disabled=${this.text === lectureSentence} @click=${this.#lectureText}>
-            The lecture’s sentence
+            ${textWords.lecture}
           </button>
         </p>
       </section>
@@ -229,7 +233,7 @@ export class RopewalkBlock extends instrument(fields) {
   #renderRope({ rope }: Results) {
     return html`
       <section class="panel rope" @ropewalk-select=${this.#selected}>
-        <h2>${ropeTitle[this.encoding]}</h2>
+        <h2>${words.rope[this.encoding]}</h2>
         <ropewalk-rope
           .tokens=${this.#tokens}
           .positionOffset=${this.positionOffset}
@@ -239,10 +243,7 @@ export class RopewalkBlock extends instrument(fields) {
         ${
           this.encoding === "none"
             ? nothing
-            : html`<div class="row far" role="radiogroup" aria-label="Positions seen from further off">
-                <span class="name">From further off, positions</span>
-                ${this.#radios("farLength", farLengths, this.farLength, (value) => value.toLocaleString("en"))}
-              </div>`
+            : this.#radios("farLength", words.far, words.farLabel, farLengths, this.farLength, grouped)
         }
       </section>
     `;
@@ -254,14 +255,11 @@ export class RopewalkBlock extends instrument(fields) {
     const weight = weights[query * this.#tokens.length + key] as number;
     return html`
       <section class="panel">
-        <h2>
-          ${this.encoding === "rotary" ? "Hands of" : "Pairs of"} «${queryLabel}», pair by pair, and what each gives to
-          the score with «${keyLabel}»
-        </h2>
+        <h2>${(this.encoding === "rotary" ? words.hands : words.pairs)(queryLabel, keyLabel)}</h2>
         <dl class="readouts three">
-          ${readout("length", "length of the query, before · after position", `${fixed(length.before, 4)} · ${lengthText(length.after)}`, nothing)}
-          ${readout("score", `score with «${keyLabel}»`, scoreText(score), nothing)}
-          ${readout("weight", `weight of «${keyLabel}»`, fixed(weight, 4), nothing)}
+          ${readout("length", words.length, `${fixed(length.before, 4)} · ${lengthText(length.after)}`, nothing)}
+          ${readout("score", words.score(keyLabel), scoreText(score), nothing)}
+          ${readout("weight", words.weight(keyLabel), fixed(weight, 4), nothing)}
         </dl>
         <ropewalk-dials
           .queryBefore=${before}
@@ -280,19 +278,18 @@ export class RopewalkBlock extends instrument(fields) {
     const { nHeads, causal } = this;
     const n = this.#tokens.length;
     const { query } = this.#selection;
-    const headWords = `head ${this.#head + 1} of ${nHeads}${causal ? ", causal" : ""}`;
+    const head = this.#head + 1;
     return html`
       <section class="panel" @ropewalk-select=${this.#selected}>
-        <h2>Who looks at whom · ${headWords}</h2>
-        <div class="row" role="radiogroup" aria-label="Head">
-          <span class="name">Head</span>
-          ${this.#radios(
-            "head",
-            Array.from({ length: nHeads }, (_, h) => h),
-            this.#head,
-            (value) => `${value + 1}`,
-          )}
-        </div>
+        <h2>${words.attention(head, nHeads, causal)}</h2>
+        ${this.#radios(
+          "head",
+          words.head,
+          words.head,
+          Array.from({ length: nHeads }, (_, h) => h),
+          this.#head,
+          (value) => `${value + 1}`,
+        )}
         <ropewalk-arcs
           .tokens=${this.#tokens}
           .row=${weights.subarray(query * n, (query + 1) * n)}
@@ -304,16 +301,9 @@ export class RopewalkBlock extends instrument(fields) {
           .weights=${weights}
           .causal=${causal}
           .selection=${this.#selection}
-          .summary=${`${this.encoding} positions, ${headWords}`}
+          .summary=${words.summary(words.encodings[this.encoding], head, nHeads, causal)}
         ></ropewalk-matrix>
-        <p class="words untrained">
-          ${
-            this.pasted === undefined
-              ? html`Nothing here is trained: embeddings and projections are drawn from the seed <b>${this.seed}</b> and
-                  each token’s text. What you see is the geometry of position, not learned meaning.`
-              : html`These are the queries and keys that you pasted; what is added is added to them directly.`
-          }
-        </p>
+        <p class="words untrained">${this.pasted === undefined ? words.drawn(this.seed) : words.given}</p>
       </section>
     `;
   }
@@ -321,66 +311,56 @@ export class RopewalkBlock extends instrument(fields) {
   // ---- Settings ------------------------------------------------------------------------------------------------------
 
   #renderSettings() {
+    const isPasted = this.pasted !== undefined;
     const hasBase = this.encoding === "rotary" || this.encoding === "sinusoidal";
     return html`
       <section class="panel settings">
         <details>
-          <summary>Heads, frequencies, seed</summary>
+          <summary>${words.settings}</summary>
           <div class="fields">
-            <div class="row" role="radiogroup" aria-label="Number of heads">
-              <span class="name">Heads</span>
-              ${this.#radios("nHeads", headCounts, this.nHeads, String)}
-            </div>
-            <div class="row" role="radiogroup" aria-label="Components of a head, head_dim">
-              <span class="name">head_dim</span>
-              ${this.#radios("headDim", headDims, this.headDim, String, this.pasted !== undefined)}
-            </div>
-            <div class="row" role="radiogroup" aria-label="Which components pair up">
-              <span class="name">Pairs</span>
-              ${this.#radios("layout", ["interleaved", "half"], this.layout, String)}
-            </div>
-            <label class="field">
-              <span class="name">Base of the frequencies</span>
-              <input
-                type="number"
-                min="2"
-                max="100000000"
-                step="any"
-                ?disabled=${!hasBase}
-                .value=${live(String(this.base))}
-                @change=${(event: Event) => this.#number(event, "base")}
-              />
-            </label>
-            <label class="field">
-              <span class="name">Seed</span>
-              <input
-                type="number"
-                min="0"
-                max="4294967295"
-                step="1"
-                ?disabled=${this.pasted !== undefined}
-                .value=${live(String(this.seed))}
-                @change=${(event: Event) => this.#number(event, "seed")}
-              />
-            </label>
-            <label class="field check">
+            ${this.#radios("nHeads", words.heads, words.headsLabel, headCounts, this.nHeads, String)}
+            ${this.#radios("headDim", "head_dim", words.headDimLabel, headDims, this.headDim, String, isPasted)}
+            ${this.#radios("layout", words.layout, words.layoutLabel, layouts, this.layout, (value) => words.layouts[value])}
+            ${numberField({
+              id: "base",
+              label: words.base,
+              value: this.base,
+              least: 2,
+              most: 100_000_000,
+              step: "any",
+              disabled: !hasBase,
+              change: (value) => {
+                this.base = value;
+              },
+            })}
+            ${numberField({
+              id: "seed",
+              label: words.seed,
+              value: this.seed,
+              least: 0,
+              most: 4_294_967_295,
+              step: 1,
+              disabled: isPasted,
+              change: (value) => {
+                this.seed = value;
+              },
+            })}
+            <label class="check">
               <input type="checkbox" .checked=${live(this.causal)} @change=${this.#toggleCausal} />
-              <span>Causal: a token sees itself and those before it</span>
+              <span>${words.causal}</span>
             </label>
           </div>
         </details>
         <details>
-          <summary>Paste queries and keys of your own</summary>
-          <p class="hint">A row for each token, CSV or a JSON array of rows; as many columns as heads × head_dim.</p>
+          <summary>${words.paste.heading}</summary>
+          <p class="hint">${words.paste.hint}</p>
           <div class="paste">
-            <label>Queries <textarea id="queries" rows="5" spellcheck="false"></textarea></label>
-            <label>Keys <textarea id="keys" rows="5" spellcheck="false"></textarea></label>
+            <label>${words.paste.queries} <textarea id="queries" rows="5" spellcheck="false"></textarea></label>
+            <label>${words.paste.keys} <textarea id="keys" rows="5" spellcheck="false"></textarea></label>
           </div>
           <div class="row">
-            <button type="button" @click=${this.#paste}>Use these</button>
-            <button type="button" ?disabled=${this.pasted === undefined} @click=${this.#unpaste}>
-              Back to the seed
-            </button>
+            <button type="button" @click=${this.#paste}>${words.paste.use}</button>
+            <button type="button" ?disabled=${!isPasted} @click=${this.#unpaste}>${words.paste.back}</button>
           </div>
         </details>
         ${this.pasteProblem === "" ? nothing : html`<p class="problem" role="alert">${this.pasteProblem}</p>`}
@@ -388,32 +368,30 @@ export class RopewalkBlock extends instrument(fields) {
     `;
   }
 
-  /** Native radios for one of this element's settings. */
+  /** Native radios for one of this element's settings, after its name; the label says it in more words. */
   #radios<T extends number | string>(
-    name: "encoding" | "nHeads" | "headDim" | "layout" | "head" | "farLength",
+    field: "encoding" | "nHeads" | "headDim" | "layout" | "head" | "farLength",
+    name: string,
+    label: string,
     all: readonly T[],
     chosen: T,
     text: (choice: T) => string,
     disabled = false,
   ) {
-    return choices(name, all, chosen, text, (choice) => this.#set(name, choice), disabled);
+    return html`<div class="row" role="radiogroup" aria-label=${label}>
+      <span class="name">${name}</span>
+      ${choices(field, all, chosen, text, (choice) => this.#set(field, choice), disabled)}
+    </div>`;
   }
 
   #set(name: string, value: number | string): void {
     const columns = this.pasted?.query.columns;
     if (name === "nHeads" && columns !== undefined && columns % (2 * Number(value)) !== 0) {
-      this.pasteProblem = `${columns} columns do not make ${value} heads of an even head_dim.`;
+      this.pasteProblem = words.paste.heads(columns, Number(value));
       this.requestUpdate();
       return;
     }
     Object.assign(this, { [name]: value });
-  }
-
-  #number(event: Event, name: "base" | "seed"): void {
-    const input = event.target as HTMLInputElement;
-    // Out of range or no number: what was there stays, and the field shows it.
-    if (input.checkValidity() && input.value !== "") this[name] = input.valueAsNumber;
-    this.requestUpdate();
   }
 
   readonly #explain = (event: StageEvent) => {
@@ -444,19 +422,14 @@ export class RopewalkBlock extends instrument(fields) {
 
   readonly #paste = () => {
     try {
-      const query = readBox("Queries", this.queriesBox);
-      const key = readBox("Keys", this.keysBox);
+      const query = readBox(words.paste.queries, this.queriesBox);
+      const key = readBox(words.paste.keys, this.keysBox);
       if (key.rows !== query.rows || key.columns !== query.columns) {
-        throw new VectorsError(
-          `Queries are ${query.rows} × ${query.columns}, but keys are ${key.rows} × ${key.columns}.`,
-        );
+        throw new VectorsError(words.paste.shapes(query.rows, query.columns, key.rows, key.columns));
       }
-      if (query.rows > maxTokens)
-        throw new VectorsError(`${query.rows} rows; at most ${maxTokens} are taken.`);
-      if (query.columns % (2 * this.nHeads) !== 0 || query.columns > 64 * 8) {
-        throw new VectorsError(
-          `${query.columns} columns do not make ${this.nHeads} heads of an even head_dim (at most 512 in all).`,
-        );
+      if (query.rows > maxTokens) throw new VectorsError(words.paste.rows(query.rows, maxTokens));
+      if (query.columns % (2 * this.nHeads) !== 0 || query.columns > mostColumns) {
+        throw new VectorsError(words.paste.columns(query.columns, this.nHeads, mostColumns));
       }
       this.pasted = { query, key };
       this.pasteProblem = "";
@@ -474,9 +447,9 @@ export class RopewalkBlock extends instrument(fields) {
   static override styles = [
     theme,
     panels,
+    numberFieldStyle,
     css`
-      textarea,
-      input[type="number"] {
+      textarea {
         border: 1px solid var(--line);
         border-radius: 8px;
         padding: 6px 10px;
@@ -517,7 +490,7 @@ export class RopewalkBlock extends instrument(fields) {
         margin: 14px 0 10px;
       }
 
-      .far {
+      .rope .row {
         margin-top: 10px;
       }
 
@@ -559,17 +532,14 @@ export class RopewalkBlock extends instrument(fields) {
         padding: 8px 0 12px;
       }
 
-      .field {
-        display: flex;
-        align-items: center;
-        gap: 10px;
-      }
-
-      .field input[type="number"] {
+      label.number input {
         width: 9em;
       }
 
       .check {
+        display: flex;
+        align-items: center;
+        gap: 10px;
         min-height: 28px;
         color: var(--ink);
         font-weight: 500;
@@ -668,17 +638,9 @@ export class RopewalkBlock extends instrument(fields) {
   ];
 }
 
-const ropeTitle: Record<Encoding, string> = {
-  none: "No rope: nothing tells one position from another",
-  integer: "The rope · the number that is added, at every position",
-  binary: "The rope · the digits that are added, at every position",
-  sinusoidal: "The rope · angle of every sine and cosine that is added (hue is angle)",
-  rotary: "The rope · angle that every pair turns by, at every position (hue is angle)",
-};
-
-/** A change in the value text of the slider. */
-function spoken(change: number): string {
-  return change < 1e-4 ? "as they were" : `changed by ${changeText(change)}`;
+/** A change in the value text of the slider, if it is one. */
+function spoken(change: number): string | undefined {
+  return change < rounding ? undefined : changeText(change);
 }
 
 /** Four decimals, or the order of magnitude where counting has swamped the query. */
@@ -694,7 +656,7 @@ function readBox(name: string, box: HTMLTextAreaElement): Vectors {
   try {
     return parseVectors(box.value);
   } catch (error) {
-    if (error instanceof VectorsError) throw new VectorsError(`${name}: ${error.message}`);
+    if (error instanceof VectorsError) throw new VectorsError(words.paste.problem(name, error.message));
     throw error;
   }
 }

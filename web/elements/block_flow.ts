@@ -3,12 +3,16 @@ import { property, state } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
 import type { RopeLayout } from "ropewalk";
 import { above, type BlockLayout, below, layOut, path } from "./block_layout.js";
-import { explained, knows, stageNames } from "./block_stages.js";
+import { explained, knows, symbols } from "./block_stages.js";
+import { grouped } from "./figure.js";
+import { stepOf } from "./keys.js";
 import { fitted, measureIn } from "./labels.js";
 import { Picture, tokenLabel } from "./picture.js";
 import { type Encoding, type Flow, type FlowTensor, type Stage, stages } from "./pipeline.js";
+import { hiddenTable } from "./table.js";
 import { drawTensor, type TensorImage } from "./tensor_image.js";
 import { theme } from "./theme.js";
+import { words as all } from "./words/en/block.js";
 
 /** Told when the user picks a stage. */
 export class StageEvent extends Event {
@@ -33,11 +37,7 @@ const leastWidth = 280;
 const labelled = 16;
 const rowHeight = 14;
 const allRows = 224;
-const lineWords = {
-  where: "knows where its tokens stand",
-  distance: "knows how far apart they are",
-  nothing: "knows the words alone",
-} as const;
+const words = all.flow;
 
 /** A sentence on its way through one layer: each tensor as a small image, and where position comes in. */
 export class RopewalkBlockFlow extends Picture {
@@ -335,7 +335,7 @@ export class RopewalkBlockFlow extends Picture {
         <div
           class="flow"
           role="group"
-          aria-label="A sentence on its way through one layer: arrow keys go along the stages, Enter explains one"
+          aria-label=${words.label}
           @keydown=${this.#onKey}
         >
           <svg class="lines" width=${this.width} height=${layout.height} aria-hidden="true">
@@ -360,9 +360,9 @@ export class RopewalkBlockFlow extends Picture {
                 svg`<text class="matrix" x=${x} y=${y}>W<tspan class="sub" dy="3">${of}</tspan></text>`,
             )}
             ${layout.empty.map(
-              ({ x, y, width, height, words }) => svg`
+              ({ x, y, width, height, text }) => svg`
                 <rect class="empty" x=${x + 0.5} y=${y + 0.5} width=${width - 1} height=${height - 1} rx="6"></rect>
-                <text x=${x + width / 2} y=${y + height / 2}>${words}</text>`,
+                <text x=${x + width / 2} y=${y + height / 2}>${text}</text>`,
             )}
           </svg>
           ${stages.map((stage) => {
@@ -373,7 +373,7 @@ export class RopewalkBlockFlow extends Picture {
         <p class="legend" aria-hidden="true">
           ${(["where", "distance", "nothing"] as const).map(
             (kind) =>
-              html`<span><svg><line class="wire ${kind}" x1="2" x2="26" y1="4" y2="4"></line></svg>${lineWords[kind]}</span>`,
+              html`<span><svg><line class="wire ${kind}" x1="2" x2="26" y1="4" y2="4"></line></svg>${words.lines[kind]}</span>`,
           )}
         </p>
         ${this.#renderDetail(chosen, flow)}
@@ -383,7 +383,6 @@ export class RopewalkBlockFlow extends Picture {
   }
 
   #renderStage(stage: Stage, tensor: FlowTensor, isChosen: boolean) {
-    const { symbol, word } = stageNames[stage];
     return html`<button
       type="button"
       data-stage=${stage}
@@ -394,7 +393,7 @@ export class RopewalkBlockFlow extends Picture {
         this.cursor = stage;
       }}
     >
-      <span class="name"><b>${symbol}</b> ${word}</span>
+      <span class="name"><b>${symbols[stage]}</b> ${all.stages[stage]}</span>
       <span class="shape">${shapeText(tensor)}</span>
       <canvas data-stage=${stage} aria-hidden="true"></canvas>
       <span class="change">${stage === "position" ? nothing : this.#verdict(tensor)}</span>
@@ -403,35 +402,36 @@ export class RopewalkBlockFlow extends Picture {
 
   /** What moving has changed here. */
   #verdict({ change }: FlowTensor) {
-    if (this.positionOffset === 0) return "not moved yet";
-    return change <= rounding ? html`as it was` : html`changed <b>${changeText(change)}</b>`;
+    const { still, same, changed } = words.verdict;
+    if (this.positionOffset === 0) return still;
+    return change <= rounding ? same : changed(changeText(change));
   }
 
   #renderDetail(stage: Stage, flow: Flow) {
     const tensor = flow.tensors[stage];
     if (tensor === undefined) return nothing;
-    const { symbol, word } = stageNames[stage];
-    const ofHead = tensor.shape.length === 3 ? `, head ${this.head + 1}` : "";
-    const at = this.positionOffset.toLocaleString("en");
+    const shape = shapeText(tensor);
+    const shown = tensor.shape.length === 3 ? words.ofHead(shape, this.head + 1) : shape;
+    const at = grouped(this.positionOffset);
     const height = this.#detailRow() * this.tokens.length;
     return html`
-      <section class="detail" aria-label="The stage that is chosen">
+      <section class="detail" aria-label=${words.chosen}>
         <div>
-          <h3>${symbol} ${word} <span class="shape">${shapeText(tensor)}${ofHead}</span></h3>
+          <h3>${symbols[stage]} ${all.stages[stage]} <span class="shape">${shown}</span></h3>
           <p id="explained" aria-live="polite">${explained(stage, this.encoding, flow)}</p>
           <dl>
-            <dt>largest change of a number, sentence moved by ${at}</dt>
+            <dt>${words.change(at)}</dt>
             <dd id="stage-change">${changeText(tensor.change)}</dd>
           </dl>
         </div>
         <div class="pair">
           ${this.#renderRows()}
           <figure>
-            <figcaption>at position 0</figcaption>
+            <figcaption>${words.at(grouped(0))}</figcaption>
             <canvas data-detail="still" data-height=${height} aria-hidden="true"></canvas>
           </figure>
           <figure>
-            <figcaption>at position ${at}</figcaption>
+            <figcaption>${words.at(at)}</figcaption>
             <canvas data-detail="here" data-height=${height} aria-hidden="true"></canvas>
           </figure>
         </div>
@@ -457,26 +457,16 @@ export class RopewalkBlockFlow extends Picture {
   }
 
   #renderTable({ tensors }: Flow) {
-    return html`<div class="visually-hidden">
-      <table>
-        <caption>Tensors of the flow, and the largest change of any number with the sentence moved by ${this.positionOffset}</caption>
-        <thead>
-          <tr><th scope="col">tensor</th><th scope="col">shape</th><th scope="col">largest change</th></tr>
-        </thead>
-        <tbody>
-          ${stages.map((stage) => {
-            const tensor = tensors[stage];
-            return tensor === undefined
-              ? nothing
-              : html`<tr>
-                  <th scope="row">${stageNames[stage].word}</th>
-                  <td>${shapeText(tensor)}</td>
-                  <td>${changeText(tensor.change)}</td>
-                </tr>`;
-          })}
-        </tbody>
-      </table>
-    </div>`;
+    return hiddenTable(
+      words.table.caption(this.positionOffset),
+      words.table.heads,
+      stages.flatMap((stage) => {
+        const tensor = tensors[stage];
+        return tensor === undefined
+          ? []
+          : [[all.stages[stage], shapeText(tensor), changeText(tensor.change)]];
+      }),
+    );
   }
 
   protected override updated(): void {
@@ -503,8 +493,8 @@ export class RopewalkBlockFlow extends Picture {
     const height = this.#detailRow() * this.tokens.length;
     const labels = this.tokens.length <= labelled ? this.#labelWidth() + 16 : 0;
     // Beside the words where there is room, below them where there is not.
-    const words = this.width < 620 ? 0 : 232;
-    const room = (this.width - words - labels - 20) / 2;
+    const beside = this.width < 620 ? 0 : 232;
+    const room = (this.width - beside - labels - 20) / 2;
     const wanted = tensor.shape.length === 3 && tensor.columns === this.tokens.length ? height : 256;
     const width = Math.floor(Math.min(room, wanted));
     for (const canvas of this.renderRoot.querySelectorAll<HTMLCanvasElement>("canvas[data-detail]")) {
@@ -538,21 +528,19 @@ export class RopewalkBlockFlow extends Picture {
 
   readonly #onKey = (event: KeyboardEvent): void => {
     const { flow } = this;
-    if (flow === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
-    const all = stages.filter((stage) => flow.tensors[stage] !== undefined);
-    const at = all.indexOf(this.cursor);
-    const steps: Record<string, number> = {
+    if (flow === undefined) return;
+    const there = stages.filter((stage) => flow.tensors[stage] !== undefined);
+    const at = there.indexOf(this.cursor);
+    const to = stepOf(event, {
       ArrowLeft: at - 1,
       ArrowUp: at - 1,
       ArrowRight: at + 1,
       ArrowDown: at + 1,
       Home: 0,
-      End: all.length - 1,
-    };
-    const to = steps[event.key];
+      End: there.length - 1,
+    });
     if (to === undefined) return;
-    event.preventDefault();
-    const next = all[Math.max(0, Math.min(all.length - 1, to))] as Stage;
+    const next = there[Math.max(0, Math.min(there.length - 1, to))] as Stage;
     this.renderRoot.querySelector<HTMLElement>(`button[data-stage=${next}]`)?.focus();
   };
 }

@@ -1,4 +1,7 @@
 import type { Flow, Stage } from "./pipeline.js";
+import { words as block } from "./words/en/block.js";
+
+const words = block.flow;
 
 /** Where the image of a stage is drawn, in CSS pixels; its name stands above it, and what has changed below. */
 export interface Box {
@@ -28,7 +31,7 @@ export interface BlockLayout {
   matrices: readonly { x: number; y: number; of: "Q" | "K" | "V" }[];
   boxes: ReadonlyMap<Stage, Box>;
   /** Where position could enter, and does not. */
-  empty: readonly (Box & { words: string })[];
+  empty: readonly (Box & { text: string })[];
   lines: readonly Line[];
 }
 
@@ -167,20 +170,19 @@ function wide(width: number, { entry, tensors }: Flow): BlockLayout {
       of,
     })),
     frames: [
-      { x: 0, y: 0, width: dataWidth, height, title: "Data block", note: "once, before all layers" },
+      { x: 0, y: 0, width: dataWidth, height, ...words.data },
       {
         x: attentionX,
         y: 0,
         width: width - attentionX,
         height,
-        title: "Attention block",
-        note: "in every layer again",
+        ...words.attention,
       },
     ],
     boxes,
     empty: [
-      ...(entry === "data" ? [] : [{ ...atData, words: "nothing is added" }]),
-      ...(entry === "attention" ? [] : [{ ...atAttention, words: "nothing turns" }]),
+      ...(entry === "data" ? [] : [{ ...atData, text: words.data.empty }]),
+      ...(entry === "attention" ? [] : [{ ...atAttention, text: words.attention.empty }]),
     ],
     lines,
   };
@@ -288,20 +290,19 @@ function narrow(width: number, { entry, tensors }: Flow): BlockLayout {
       of,
     })),
     frames: [
-      { x: 0, y: 0, width, height: dataHeight, title: "Data block", note: "once, before all layers" },
+      { x: 0, y: 0, width, height: dataHeight, ...words.data },
       {
         x: 0,
         y: attentionY,
         width,
         height: height - attentionY,
-        title: "Attention block",
-        note: "in every layer again",
+        ...words.attention,
       },
     ],
     boxes,
     empty: [
-      ...(entry === "data" ? [] : [{ ...atData, words: "nothing is added" }]),
-      ...(entry === "attention" ? [] : [{ ...atAttention, words: "nothing turns" }]),
+      ...(entry === "data" ? [] : [{ ...atData, text: words.data.empty }]),
+      ...(entry === "attention" ? [] : [{ ...atAttention, text: words.attention.empty }]),
     ],
     lines,
   };
