@@ -480,7 +480,7 @@ export class RopewalkBlock extends instrument(fields) {
       }
 
       button:disabled,
-      input:disabled {
+      label.number input:disabled {
         color: var(--soft);
         cursor: default;
         opacity: 0.6;
