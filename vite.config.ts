@@ -3,6 +3,7 @@ import { defineConfig } from "vite";
 import { fontsPlugin } from "./web/page/fonts.mjs";
 import { chaptersPlugin } from "./web/page/markdown.mjs";
 import { offlinePlugin } from "./web/page/offline.mjs";
+import { preloadPlugin } from "./web/page/preload.mjs";
 
 /**
  * What a course site may demand of the page, and what `npm start` serves it under: nothing inline, nothing from
@@ -24,7 +25,13 @@ export default defineConfig({
   root: fileURLToPath(new URL("web/page", import.meta.url)),
   // Relative addresses: the built page works in any folder of any site.
   base: "./",
-  plugins: [fontsPlugin("en"), chaptersPlugin(), offlinePlugin()],
+  plugins: [
+    fontsPlugin("en"),
+    chaptersPlugin(),
+    // What the first chapter is drawn with.
+    preloadPlugin(["elements/order.ts", "elements/doubt.ts", "page/tools.ts"]),
+    offlinePlugin(),
+  ],
   resolve: { alias },
   // A worker imports the engine, as the page does.
   worker: { format: "es" },

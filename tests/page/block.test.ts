@@ -451,7 +451,8 @@ describe.each(["light", "dark"] as const)("%s", (colorScheme) => {
 });
 
 test.each(["reduce", "no-preference"] as const)("motion, where %s is asked for", async (reducedMotion) => {
-  const page = await visit({ reducedMotion });
+  // All of it in view: what is not waits until values rest.
+  const page = await visit({ reducedMotion, viewport: { width: 1600, height: 6000 } });
   const arcs = page.locator("ropewalk-arcs");
   await arcs.evaluate(({ shadowRoot, dataset }) =>
     shadowRoot?.addEventListener("transitionrun", () => {

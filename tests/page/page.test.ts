@@ -195,22 +195,32 @@ test("says what is wrong when the engine cannot be loaded", async () => {
   const page = await site.newPage();
   await page.route("**/*.wasm", (route) => route.abort());
   await page.goto(site.address(block));
-  await page.locator("#block").getByRole("alert").getByText("The engine could not be started").waitFor();
+  await page
+    .locator("ropewalk-block")
+    .getByRole("alert")
+    .getByText("The engine could not be started")
+    .waitFor();
 });
 
-test.each([390, 1440])("nothing is pushed about while a chapter loads, at %i px", async (width) => {
-  const page = await site.newPage({ viewport: { width, height: 900 } });
-  await page.addInitScript(() => {
-    let sum = 0;
-    new PerformanceObserver((list) => {
-      for (const entry of list.getEntries() as (PerformanceEntry & { value: number })[]) sum += entry.value;
-      document.documentElement.dataset.shift = String(sum);
-    }).observe({ type: "layout-shift", buffered: true });
+describe.each(knots)("nothing is pushed about while %s loads", (id) => {
+  test.each([390, 1440])("at %i px", async (width) => {
+    const page = await site.newPage({ viewport: { width, height: 900 } });
+    await page.addInitScript(() => {
+      let sum = 0;
+      new PerformanceObserver((list) => {
+        for (const entry of list.getEntries() as (PerformanceEntry & { value: number })[]) sum += entry.value;
+        document.documentElement.dataset.shift = String(sum);
+      }).observe({ type: "layout-shift", buffered: true });
+    });
+    await page.goto(site.address(`#${id}`));
+    await page
+      .locator(`article#${id} ${id === "notes" ? "companion-notes" : ".instrument .panel"}`)
+      .first()
+      .waitFor();
+    await page.waitForTimeout(500);
+    // A font that comes late breaks a line of text elsewhere, and no more.
+    expect(Number(await page.locator("html").getAttribute("data-shift"))).toBeLessThan(0.04);
   });
-  await page.goto(site.address(block));
-  await page.locator("#block #change").waitFor();
-  await page.waitForTimeout(500);
-  expect(Number(await page.locator("html").getAttribute("data-shift"))).toBeLessThan(0.02);
 });
 
 test("leads to the reference, where every function of the engine is", async () => {

@@ -17,7 +17,7 @@ import { stepOf } from "./keys.js";
 import { fixed, Picture } from "./picture.js";
 import { greyOf, mix, pixel } from "./strip.js";
 import { hiddenTable } from "./table.js";
-import { anglePixels, angleSteps, inks, theme } from "./theme.js";
+import { anglePixels, angleSteps, theme } from "./theme.js";
 import { words as bands } from "./words/en/bands.js";
 
 const words = bands.distance;
@@ -382,7 +382,7 @@ export class RopewalkBandsDistance extends Picture {
     canvas.style.height = `${pairs * row}px`;
     const context = canvas.getContext("2d");
     if (context === null) return;
-    const { lightness, paper } = inks(canvas);
+    const { lightness, paper } = this.inksOf(canvas);
     const table = new Int32Array(anglePixels(lightness).buffer);
     // Half way to the paper: what has no hue any more is not to be the heaviest thing here.
     const grey = mix(greyOf(table), pixel(paper), 128);

@@ -86,7 +86,10 @@ export class RopewalkBlock extends instrument(fields) {
     const last = this.#tokens.length - 1;
     const asking = Math.min(this.query, last);
     // A causal query looks back only.
-    this.#selection = { query: asking, key: Math.min(this.key, this.causal ? asking : last) };
+    const key = Math.min(this.key, this.causal ? asking : last);
+    // The same object as long as it is the same: pictures tell by that.
+    if (this.#selection.query !== asking || this.#selection.key !== key)
+      this.#selection = { query: asking, key };
     this.#head = Math.min(this.head, this.nHeads - 1);
     this.#pipeline ??= new Pipeline(engine);
     const settings = this.#settings();

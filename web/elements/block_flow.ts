@@ -8,7 +8,7 @@ import { fitted, measureIn } from "./labels.js";
 import { Picture, tokenLabel } from "./picture.js";
 import { type Encoding, type Flow, type FlowTensor, type Stage, stages } from "./pipeline.js";
 import { drawTensor, type TensorImage } from "./tensor_image.js";
-import { inks, theme } from "./theme.js";
+import { theme } from "./theme.js";
 
 /** Told when the user picks a stage. */
 export class StageEvent extends Event {
@@ -44,10 +44,8 @@ export class RopewalkBlockFlow extends Picture {
   static override styles = [
     theme,
     css`
-      /* Less than it takes at any width: kept before it is known, so that nothing is pushed down. */
       :host {
         display: block;
-        min-height: 900px;
       }
 
       .flow {
@@ -316,6 +314,7 @@ export class RopewalkBlockFlow extends Picture {
   @state() private cursor: Stage = "scores";
 
   #layout: BlockLayout | undefined;
+  readonly #drawn = new WeakMap<HTMLCanvasElement, readonly unknown[]>();
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     const { flow, width } = this;
@@ -486,7 +485,6 @@ export class RopewalkBlockFlow extends Picture {
     if (flow === undefined || layout === undefined) return;
     const root = this.renderRoot.querySelector<HTMLElement>(".flow");
     root?.style.setProperty("height", `${layout.height}px`);
-    const colours = inks(this);
     for (const button of this.renderRoot.querySelectorAll<HTMLElement>("button[data-stage]")) {
       const stage = button.dataset.stage as Stage;
       const box = layout.boxes.get(stage);
@@ -497,13 +495,7 @@ export class RopewalkBlockFlow extends Picture {
       button.style.top = `${box.y - above}px`;
       button.style.minWidth = `${box.width + 12}px`;
       button.style.height = `${box.height + above + below}px`;
-      drawTensor(
-        canvas,
-        { ...this.#image(stage, tensor, "here"), cells: true },
-        box.width,
-        box.height,
-        colours,
-      );
+      this.#draw(canvas, { ...this.#image(stage, tensor, "here"), cells: true }, box.width, box.height);
     }
     const stage = present(flow, this.stage);
     const tensor = flow.tensors[stage];
@@ -517,8 +509,19 @@ export class RopewalkBlockFlow extends Picture {
     const width = Math.floor(Math.min(room, wanted));
     for (const canvas of this.renderRoot.querySelectorAll<HTMLCanvasElement>("canvas[data-detail]")) {
       const which = canvas.dataset.detail === "here" ? "here" : "still";
-      drawTensor(canvas, this.#image(stage, tensor, which), width, height, colours);
+      this.#draw(canvas, this.#image(stage, tensor, which), width, height);
     }
+  }
+
+  /** What stands there already is not drawn again: the pipeline gives the same arrays for what has not changed. */
+  #draw(canvas: HTMLCanvasElement, image: TensorImage, width: number, height: number): void {
+    const inks = this.inksOf(this);
+    const { values, angles, layout, cells } = image;
+    const inputs = [values, angles, layout, cells, width, height, devicePixelRatio, inks];
+    const last = this.#drawn.get(canvas);
+    if (last !== undefined && inputs.every((input, i) => input === last[i])) return;
+    this.#drawn.set(canvas, inputs);
+    drawTensor(canvas, image, width, height, inks);
   }
 
   #image(stage: Stage, tensor: FlowTensor, which: "here" | "still"): TensorImage {

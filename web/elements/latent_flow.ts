@@ -392,7 +392,7 @@ export class RopewalkLatentFlow extends Picture {
       const room = Math.min(this.width - 8, image.columns > 24 ? (this.width < 720 ? 200 : 260) : 132);
       const cell = Math.max(1, Math.min(6, Math.floor(room / image.columns)));
       const width = image.row === 48 ? Math.min(160, Math.max(48, 8 * image.columns)) : cell * image.columns;
-      drawTensor(canvas, image, width, image.row * rows);
+      drawTensor(canvas, image, width, image.row * rows, this.inksOf(canvas));
     }
   }
 

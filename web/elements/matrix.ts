@@ -6,7 +6,7 @@ import { property, query, state } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
 import { fitted, type Measure, measureIn } from "./labels.js";
 import { fixed, Picture, type Selection, tokenLabel } from "./picture.js";
-import { inks, type Rgb, theme } from "./theme.js";
+import { type Rgb, theme } from "./theme.js";
 
 const narrowBelow = 480;
 const largestCell = 44;
@@ -462,7 +462,7 @@ export class RopewalkMatrix extends Picture {
   private prepareInk(): void {
     const { cells, ramp } = this;
     if (cells === null || ramp === null) return;
-    const { ink, paper } = inks(cells);
+    const { ink, paper } = this.inksOf(cells);
     const basis = `${ink} ${paper}`;
     if (basis === this.#stepsFor) return;
     this.#stepsFor = basis;

@@ -1,5 +1,6 @@
 import { LitElement } from "lit";
 import { state } from "lit/decorators.js";
+import { type Inks, inks } from "./theme.js";
 
 /** Which query is looked at, and which of the keys that it looks at: indices of tokens. */
 export interface Selection {
@@ -45,7 +46,13 @@ declare global {
   }
 }
 
-/** What pictures have in common: they know their width in CSS pixels, and draw anew when it, the theme or the fonts change. */
+/** How long values have to stay before what nobody sees is drawn, and tables are made, in milliseconds. */
+const rest = 200;
+
+/**
+ * What pictures have in common: they know their width in CSS pixels, and draw anew when it, the theme or the fonts change;
+ * out of view they wait until values come to rest, so that those in view have the frame for themselves.
+ */
 export class Picture extends LitElement {
   /** Width to draw at; 0 before the first layout. */
   @state() protected width = 0;
@@ -55,18 +62,34 @@ export class Picture extends LitElement {
   @state() protected settled = 0;
 
   #settling: ReturnType<typeof setTimeout> | undefined;
+  #inks: Inks | undefined;
+  /** When an update was last asked for. */
+  #asked = 0;
+  #isInView = true;
+  #comeIntoView = () => {};
 
+  readonly #viewed = new IntersectionObserver(
+    (entries) => {
+      this.#isInView = entries.at(-1)?.isIntersecting === true;
+      if (this.#isInView) this.#comeIntoView();
+    },
+    { rootMargin: "200px" },
+  );
   readonly #resized = new ResizeObserver(([entry]) => {
     if (entry !== undefined) this.width = Math.round(entry.contentRect.width);
   });
   readonly #scheme = matchMedia("(prefers-color-scheme: dark)");
-  readonly #schemeChanged = () => this.requestUpdate();
+  readonly #schemeChanged = () => {
+    this.#inks = undefined;
+    this.requestUpdate();
+  };
   readonly #fontsLoaded = () => {
     this.fonts += 1;
   };
 
   override connectedCallback(): void {
     super.connectedCallback();
+    this.#viewed.observe(this);
     this.#resized.observe(this);
     this.#scheme.addEventListener("change", this.#schemeChanged);
     document.fonts.addEventListener("loadingdone", this.#fontsLoaded);
@@ -74,6 +97,9 @@ export class Picture extends LitElement {
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
+    this.#viewed.disconnect();
+    this.#isInView = true;
+    this.#comeIntoView();
     this.#resized.disconnect();
     this.#scheme.removeEventListener("change", this.#schemeChanged);
     document.fonts.removeEventListener("loadingdone", this.#fontsLoaded);
@@ -84,8 +110,35 @@ export class Picture extends LitElement {
   protected settle(): void {
     clearTimeout(this.#settling);
     this.#settling = setTimeout(() => {
+      this.#inks = undefined;
       this.settled += 1;
-    }, 200);
+    }, rest);
+  }
+
+  /** What to draw with on that canvas. Asking lays the page out, so it is asked anew only when values have come to rest. */
+  protected inksOf(canvas: Element): Inks {
+    this.#inks ??= inks(canvas);
+    return this.#inks;
+  }
+
+  override requestUpdate(...change: Parameters<LitElement["requestUpdate"]>): void {
+    // The first is asked for while it is still being made.
+    if (#asked in this) this.#asked = performance.now();
+    super.requestUpdate(...change);
+  }
+
+  protected override async scheduleUpdate(): Promise<void> {
+    // Measured before it is drawn for the first time: to wait for the observer would push about what is around.
+    if (!this.hasUpdated) this.width = Math.round(this.getBoundingClientRect().width);
+    while (this.hasUpdated && !this.#isInView) {
+      const left = this.#asked + rest - performance.now();
+      if (left <= 0) break;
+      await new Promise<void>((done) => {
+        this.#comeIntoView = done;
+        setTimeout(done, left);
+      });
+    }
+    super.scheduleUpdate();
   }
 
   protected select(query: number, key: number): void {

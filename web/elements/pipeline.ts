@@ -1,7 +1,7 @@
 import type { F32Buffer, Positions, RopeLayout, Ropewalk } from "ropewalk";
 import type { Polar } from "./dials.js";
 import type { Selection } from "./picture.js";
-import type { RopePicture, Strip } from "./rope.js";
+import type { RopePicture } from "./rope.js";
 import { tokenId } from "./tokens.js";
 import type { Vectors } from "./vectors.js";
 
@@ -94,6 +94,8 @@ interface Content {
   queryWeight: F32Buffer;
   keyWeight: F32Buffer;
   valueWeight: F32Buffer;
+  name: "content";
+  /** Another one when the values are others. */
   version: string | undefined;
 }
 
@@ -106,6 +108,9 @@ interface Attended {
   scores: F32Buffer;
   weights: F32Buffer;
   out: F32Buffer;
+  name: "still" | "moved";
+  /** Another one when the values are others. */
+  version: string | undefined;
 }
 
 /** Streams of the seed: the projections to queries, to keys and to values. */
@@ -128,8 +133,8 @@ export class Pipeline {
   readonly #buffers = new Map<string, F32Buffer>();
   readonly #done = new Map<string, string>();
   readonly #identities = new WeakMap<object, number>();
+  readonly #results = new Map<string, unknown>();
   #objects = 0;
-  #far: Strip | undefined;
 
   constructor(engine: Ropewalk) {
     this.#engine = engine;
@@ -157,60 +162,67 @@ export class Pipeline {
     };
   }
 
-  /** Every tensor on the way from embedding to output. What `run` has computed is not computed again. */
+  /**
+   * Every tensor on the way from embedding to output. What `run` has computed is not computed again, and what has not
+   * changed since the last call is the very same array.
+   */
   flow(settings: Settings, head: number): Flow {
     const { encoding, nHeads, headDim, layout, pasted } = settings;
     const { n, dim, content, still, here } = this.#both(settings);
     const entry = encoding === "none" ? "none" : encoding === "rotary" || pasted ? "attention" : "data";
-    const difference = (a: F32Buffer, b: F32Buffer) =>
-      a === b ? 0 : this.#engine.maxAbsDifference({ a, b });
-    const whole = (a: F32Buffer, b: F32Buffer): FlowTensor => ({
-      shape: [n, dim],
-      columns: dim,
-      still: a.view.slice(),
-      here: b.view.slice(),
-      change: difference(a, b),
-    });
-    const heads = (a: F32Buffer, b: F32Buffer): FlowTensor => ({
-      shape: [nHeads, n, headDim],
-      columns: headDim,
-      still: ofHead(a, head, nHeads, headDim),
-      here: ofHead(b, head, nHeads, headDim),
-      change: difference(a, b),
-    });
-    const turned = (a: F32Buffer, b: F32Buffer): FlowTensor => {
-      const tensor = heads(a, b);
-      if (encoding !== "rotary") return tensor;
-      const angles = (x: Float32Array) => this.#engine.pairPolar({ x, layout }).angle;
-      return { ...tensor, angles: { still: angles(tensor.still), here: angles(tensor.here) } };
+    type Tensors<T> = { [Name in keyof T]: T[Name] extends F32Buffer ? Name : never }[keyof T];
+    /** One tensor of the sentence at both places; `part` is what is drawn of it. */
+    const tensor = <T extends Content | Attended>(
+      a: T,
+      b: T,
+      name: Tensors<T> & string,
+      shape: readonly number[],
+      columns: number,
+      part: (all: Float32Array) => Float32Array,
+    ): FlowTensor => {
+      const copy = (from: T) => {
+        const buffer = from[name] as F32Buffer;
+        return this.#kept(`${from.name} ${name}`, [from.version, head], () => part(buffer.view));
+      };
+      const [atA, atB] = [a[name] as F32Buffer, b[name] as F32Buffer];
+      const change = a === b ? 0 : this.#engine.maxAbsDifference({ a: atA, b: atB });
+      return { shape, columns, still: copy(a), here: copy(b), change };
     };
-    const square = (a: F32Buffer, b: F32Buffer): FlowTensor => ({
-      shape: [nHeads, n, n],
-      columns: n,
-      still: a.view.slice(head * n * n, (head + 1) * n * n),
-      here: b.view.slice(head * n * n, (head + 1) * n * n),
-      change: difference(a, b),
-    });
+    const whole = <T extends Content | Attended>(a: T, b: T, name: Tensors<T> & string) =>
+      tensor(a, b, name, [n, dim], dim, (all) => all.slice());
+    const heads = <T extends Content | Attended>(a: T, b: T, name: Tensors<T> & string) =>
+      tensor(a, b, name, [nHeads, n, headDim], headDim, (all) => ofHead(all, head, nHeads, headDim));
+    const square = (name: "scores" | "weights") =>
+      tensor(still, here, name, [nHeads, n, n], n, (all) => all.slice(head * n * n, (head + 1) * n * n));
+    const turned = (name: "query" | "key"): FlowTensor => {
+      const moved = heads(still, here, name);
+      if (encoding !== "rotary") return moved;
+      const angles = (from: Attended, x: Float32Array) =>
+        this.#kept(
+          `${from.name} ${name} angles`,
+          [from.version, head],
+          () => this.#engine.pairPolar({ x, layout }).angle,
+        );
+      return { ...moved, angles: { still: angles(still, moved.still), here: angles(here, moved.here) } };
+    };
     // What is projected, before anything happens to it inside attention.
-    const [projectedStill, projected] = entry === "attention" ? [content, content] : [still, here];
+    const projected = (name: "query" | "key") =>
+      entry === "attention" ? heads(content, content, name) : heads(still, here, name);
     return {
       entry,
       tensors: {
         ...(pasted === undefined && {
-          embedding: whole(content.x, content.x),
-          input: whole(still.input, here.input),
+          embedding: whole(content, content, "x"),
+          input: whole(still, here, "input"),
         }),
         ...(entry !== "none" && { position: this.#entering(settings, n, dim) }),
-        query: heads(projectedStill.query, projected.query),
-        key: heads(projectedStill.key, projected.key),
-        value: heads(still.value, here.value),
-        ...(entry === "attention" && {
-          "placed-query": turned(still.query, here.query),
-          "placed-key": turned(still.key, here.key),
-        }),
-        scores: square(still.scores, here.scores),
-        weights: square(still.weights, here.weights),
-        out: heads(still.out, here.out),
+        query: projected("query"),
+        key: projected("key"),
+        value: heads(still, here, "value"),
+        ...(entry === "attention" && { "placed-query": turned("query"), "placed-key": turned("key") }),
+        scores: square("scores"),
+        weights: square("weights"),
+        out: heads(still, here, "out"),
       },
     };
   }
@@ -231,21 +243,25 @@ export class Pipeline {
     const rotaryDim = encoding === "rotary" ? headDim : dim;
     const pairs = rotaryDim / 2;
     const invFreq = this.#engine.ropeInvFreq({ rotaryDim, ropeTheta: base });
+    const kept = <T>(name: string, offset: number, make: () => T) =>
+      this.#kept(`${name} at ${placeOf(offset)}`, [n, rotaryDim, base, offset], make);
     const anglesFrom = (firstPosition: number) =>
-      this.#engine.ropeAngles({ firstPosition, count: n, invFreq });
+      kept("angles", firstPosition, () => this.#engine.ropeAngles({ firstPosition, count: n, invFreq }));
     const angles = () => ({ still: anglesFrom(0), here: anglesFrom(positionOffset) });
     const change = (a: Float32Array, b: Float32Array) => this.#engine.maxAbsDifference({ a, b });
     if (encoding !== "rotary") {
-      const still = this.#encoding(settings, n, dim, 0);
-      const here = this.#encoding(settings, n, dim, positionOffset);
+      const from = (offset: number) => this.#encoding(settings, n, dim, offset);
+      const [still, here] = [from(0), from(positionOffset)];
       const tensor = { shape: [n, dim], columns: dim, still, here, change: change(still, here) };
       return encoding === "sinusoidal" ? { ...tensor, angles: angles() } : tensor;
     }
     const cache = (offset: number) =>
-      this.#engine.buildRopeCache({ seqLen: n, positionOffset: offset, invFreq });
+      kept("cache", offset, () =>
+        this.#engine.buildRopeCache({ seqLen: n, positionOffset: offset, invFreq }),
+      );
     const [a, b] = [cache(0), cache(positionOffset)];
     // A whole hand for each angle: its length says nothing.
-    const hands = new Float32Array(n * pairs * 2).fill(1);
+    const hands = this.#kept("hands", [n, pairs], () => new Float32Array(n * pairs * 2).fill(1));
     return {
       shape: [n, pairs],
       columns: rotaryDim,
@@ -260,6 +276,7 @@ export class Pipeline {
   delete(): void {
     for (const buffer of this.#buffers.values()) buffer.delete();
     this.#buffers.clear();
+    this.#results.clear();
     this.#done.clear();
   }
 
@@ -275,7 +292,12 @@ export class Pipeline {
     const valueWeight = this.#buffer("value weight", dim * dim);
     const vectors = { x, query, key, value };
     const projections = { queryWeight, keyWeight, valueWeight };
-    const content = () => ({ ...vectors, ...projections, version: this.#done.get("content") });
+    const content = (): Content => ({
+      ...vectors,
+      ...projections,
+      name: "content",
+      version: this.#done.get("content"),
+    });
     if (pasted !== undefined) {
       this.#once("content", ["pasted", this.#identity(pasted)], () => {
         query.view.set(pasted.query.values);
@@ -306,9 +328,9 @@ export class Pipeline {
   }
 
   /** The sentence with its positions, and what attention makes of it. `name` keeps two states apart. */
-  #attention(name: string, content: Content, settings: Settings, n: number, dim: number): Attended {
+  #attention(name: Attended["name"], content: Content, settings: Settings, n: number, dim: number): Attended {
     const { nHeads, headDim, causal } = settings;
-    const attended = {
+    const buffers = {
       input: this.#buffer(`${name} input`, n * dim),
       query: this.#buffer(`${name} query`, n * dim),
       key: this.#buffer(`${name} key`, n * dim),
@@ -319,15 +341,21 @@ export class Pipeline {
     };
     const { tokens: _, pasted: __, seed: ___, ...rest } = settings;
     this.#once(`${name} attention`, [rest, n, content.version], () => {
-      this.#position(content, settings, attended, n, dim);
+      this.#position(content, settings, buffers, n, dim);
       const shape = { qLen: n, nHeads, headDim, causal } as const;
-      this.#engine.attention({ ...attended, ...shape, scoreStage: "raw" });
+      this.#engine.attention({ ...buffers, ...shape, scoreStage: "raw" });
     });
-    return attended;
+    return { ...buffers, name, version: this.#done.get(`${name} attention`) };
   }
 
   /** Where the encodings differ: added to the embedding, added to pasted vectors, or turning query and key. */
-  #position(content: Content, settings: Settings, to: Attended, n: number, dim: number): void {
+  #position(
+    content: Content,
+    settings: Settings,
+    to: Pick<Attended, "input" | "query" | "key" | "value">,
+    n: number,
+    dim: number,
+  ): void {
     const { encoding, nHeads, headDim, layout, base, positionOffset, pasted } = settings;
     const { input: x, query, key, value } = to;
     x.view.set(content.x.view);
@@ -359,9 +387,11 @@ export class Pipeline {
   /** What is added to tokens that stand from `positionOffset` on. */
   #encoding({ encoding, base }: Settings, seqLen: number, dim: number, positionOffset: number): Float32Array {
     const positions = { seqLen, positionOffset, dim };
-    if (encoding === "integer") return this.#engine.integerEncoding(positions);
-    if (encoding === "binary") return this.#engine.binaryEncoding(positions);
-    return this.#engine.sinusoidalEncoding({ ...positions, base });
+    return this.#kept(`encoding at ${placeOf(positionOffset)}`, [encoding, base, positions], () => {
+      if (encoding === "integer") return this.#engine.integerEncoding(positions);
+      if (encoding === "binary") return this.#engine.binaryEncoding(positions);
+      return this.#engine.sinusoidalEncoding({ ...positions, base });
+    });
   }
 
   /** The encoding itself as a picture: over the sentence, and from further off. */
@@ -382,7 +412,7 @@ export class Pipeline {
         kind: "angle",
         // A token's box is centred on its position.
         near: strip(positionOffset - 0.5 + step / 2, step, n * samples),
-        far: this.#farStrip([encoding, rotaryDim, base, farLength], () =>
+        far: this.#kept("far", [encoding, rotaryDim, base, farLength], () =>
           strip(0, farLength / farColumns, farColumns),
         ),
         farLength,
@@ -399,7 +429,7 @@ export class Pipeline {
       return {
         kind: "level",
         near: strip({ seqLen: n, positionOffset }, n),
-        far: this.#farStrip([encoding, farLength], () => {
+        far: this.#kept("far", [encoding, farLength], () => {
           const { values, ...shape } = strip({ positionIds: far }, farColumns);
           // Planes that flip within a column show as the grey that they blur to.
           const blurred = (i: number) => 2 ** (i % bitPlanes) < farLength / farColumns;
@@ -421,7 +451,7 @@ export class Pipeline {
       kind: "level",
       // Dark is where the sentence ends, near, and where the strip ends, far off.
       near: ramp({ seqLen: n, positionOffset }, n, Math.max(1, positionOffset + n - 1)),
-      far: this.#farStrip([encoding, farLength], () => ramp({ positionIds: far }, farColumns, farLength)),
+      far: this.#kept("far", [encoding, farLength], () => ramp({ positionIds: far }, farColumns, farLength)),
       farLength,
       labels: {
         first: `every component is the position: ${positionOffset.toLocaleString("en")}`,
@@ -430,12 +460,10 @@ export class Pipeline {
     };
   }
 
-  /** The strip from further off: the same object for as long as it does not change, so that nobody draws it anew. */
-  #farStrip(inputs: unknown, make: () => Strip): Strip {
-    this.#once("far", inputs, () => {
-      this.#far = make();
-    });
-    return this.#far as Strip;
+  /** What `make` gives: the same object for as long as its inputs are the same, so that nobody draws it anew. */
+  #kept<T>(name: string, inputs: unknown, make: () => T): T {
+    this.#once(name, inputs, () => this.#results.set(name, make()));
+    return this.#results.get(name) as T;
   }
 
   #sum(parts: Float32Array): number {
@@ -471,19 +499,23 @@ export class Pipeline {
   }
 }
 
+/** The sentence at position 0, which stays, and the one that is moved: of each kind of result both are kept. */
+function placeOf(positionOffset: number): Attended["name"] {
+  return positionOffset === 0 ? "still" : "moved";
+}
+
 /** Row `index` of a buffer of vectors, as a copy: views do not outlive the next call. */
 function vector(buffer: F32Buffer, index: number, headDim: number): Float32Array {
   return buffer.view.slice(index * headDim, (index + 1) * headDim);
 }
 
 /** One head of [rows, nHeads, headDim], as a copy. */
-function ofHead(buffer: F32Buffer, head: number, nHeads: number, headDim: number): Float32Array {
-  const all = buffer.view;
+function ofHead(all: Float32Array, head: number, nHeads: number, headDim: number): Float32Array {
   const rows = all.length / (nHeads * headDim);
   const taken = new Float32Array(rows * headDim);
   for (let row = 0; row < rows; ++row) {
     const from = (row * nHeads + head) * headDim;
-    taken.set(all.subarray(from, from + headDim), row * headDim);
+    for (let i = 0; i < headDim; ++i) taken[row * headDim + i] = all[from + i] as number;
   }
   return taken;
 }

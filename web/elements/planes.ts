@@ -2,10 +2,10 @@ import { css, html, nothing, type PropertyValues, svg } from "lit";
 import { property, query } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
 import { fixed } from "./picture.js";
-import { Surface } from "./rope.js";
 import { type Stretch, StretchPicture, stretched } from "./stretch.js";
 import { paintAngles, paintLevels, type Strip } from "./strip.js";
-import { inks, theme } from "./theme.js";
+import { Surface } from "./surface.js";
+import { theme } from "./theme.js";
 import { words } from "./words/en/planes.js";
 
 /** What is drawn, strand by strand. */
@@ -223,9 +223,10 @@ export class RopewalkPlanes extends StretchPicture {
 
   #paint(canvas: HTMLCanvasElement, { kind, strip, columnsPerTurn }: Drawing, height: number): void {
     const view = this.#surface.begin(canvas, this.plotWidth, height, 0, strip.columns);
-    const turn = (strand: number) => columnsPerTurn?.[strand] ?? Number.POSITIVE_INFINITY;
-    if (kind === "angles") paintAngles(view, strip, inks(canvas), turn);
-    else paintLevels(view, strip, inks(canvas), kind === "bits" && strip.columns <= view.width);
+    const inks = this.inksOf(canvas);
+    if (kind === "angles")
+      paintAngles(view, strip, inks, (strand) => columnsPerTurn?.[strand] ?? Number.POSITIVE_INFINITY);
+    else paintLevels(view, strip, inks, kind === "bits" && strip.columns <= view.width);
     this.#surface.end();
   }
 

@@ -2,8 +2,9 @@ import { css, html, nothing, type PropertyValues, svg } from "lit";
 import { property, query, state } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
 import { fixed, Picture, type Selection, tokenLabel } from "./picture.js";
-import { type Inks, paintAngles, paintLevels, type Strip, type View } from "./strip.js";
-import { angleColor, inks, theme } from "./theme.js";
+import { paintAngles, paintLevels, type Strip } from "./strip.js";
+import { Surface } from "./surface.js";
+import { angleColor, type Inks, theme } from "./theme.js";
 
 export type { Strip } from "./strip.js";
 
@@ -135,6 +136,24 @@ export class RopewalkRope extends Picture {
         top: 0;
         left: 50%;
         translate: -50%;
+      }
+
+      /* Every other one higher, so that it may reach over its neighbours. */
+      .staggers button {
+        height: 50px;
+      }
+
+      .staggers button:nth-child(even) span {
+        top: 20px;
+      }
+
+      .staggers button:nth-child(odd)::after {
+        position: absolute;
+        top: 26px;
+        bottom: 6px;
+        left: 50%;
+        border-left: 1px solid var(--line);
+        content: "";
       }
 
       .scrolls button span {
@@ -272,13 +291,15 @@ export class RopewalkRope extends Picture {
   readonly #near = new Surface();
   readonly #far = new Surface();
   #drawnFar: { far?: Strip; width?: number; inks?: Inks; canvas?: HTMLCanvasElement } = {};
-  /** Width of a token's box, and whether all of them together are wider than the picture. */
+  /**
+   * Width of a token's box; whether labels stand on two levels, as one has not the room for them; and whether two have not
+   * either, so that the boxes together are wider than the picture.
+   */
   #box = 0;
+  #staggers = false;
   #scrolls = false;
   /** What of the near strip is on its canvas, in CSS pixels: more than is seen, so that a swipe has it at once. */
   #drawn = { from: 0, to: 0 };
-  /** Asked for once, as asking lays the page out. */
-  #inks: Inks | undefined;
   #scrolled = 0;
 
   protected override willUpdate(changed: PropertyValues): void {
@@ -304,7 +325,7 @@ export class RopewalkRope extends Picture {
       >
         <div class="content">
           <div
-            class="tokens"
+            class=${this.#staggers ? "tokens staggers" : "tokens"}
             role="group"
             aria-label="Tokens: Enter looks from one, Shift and Enter looks at it"
             @keydown=${this.#onKey}
@@ -443,7 +464,6 @@ export class RopewalkRope extends Picture {
     if (laidOut || changed.has("selection")) this.#reveal(laidOut);
     // The pointer, the cursor and the selection are no part of what the canvases show.
     const untouched = ["selection", "cursor", "probe", "positionOffset"];
-    if (changed.size === 0 || changed.has("width")) this.#inks = undefined;
     if (changed.size === 0 || [...changed.keys()].some((name) => !untouched.includes(name as string))) {
       this.#drawNear();
       this.#drawFar();
@@ -465,7 +485,7 @@ export class RopewalkRope extends Picture {
     return strands > 32 ? least : Math.max(least, 7.25 * strands);
   }
 
-  /** As wide as the picture if every label has its room; else as wide as they need, and to be scrolled. */
+  /** As wide as the picture if every label has its room, on one level or two; else as wide as they need, and to be scrolled. */
   #measure(): void {
     const n = this.tokens.length;
     if (n === 0 || this.width === 0) return;
@@ -473,25 +493,31 @@ export class RopewalkRope extends Picture {
     context.font = `650 13px ${getComputedStyle(this).fontFamily}`;
     const widths = this.tokens.map((token) => context.measureText(tokenLabel(token)).width);
     const gap = 7;
-    let need = positionWidth;
-    for (let i = 0; i < n; ++i) {
-      const own = widths[i] as number;
-      const next = widths[i + 1];
-      // At the ends there is no neighbour whose room could be used.
-      if (i === 0 || i === n - 1) need = Math.max(need, own + 2);
-      if (next !== undefined) need = Math.max(need, (own + next) / 2 + gap);
-    }
+    /** Of a box, with labels on so many levels. */
+    const need = (levels: number) => {
+      let least = positionWidth;
+      for (let i = 0; i < n; ++i) {
+        const own = widths[i] as number;
+        const next = widths[i + levels];
+        // At the ends there is no neighbour whose room could be used.
+        if (i === 0 || i === n - 1) least = Math.max(least, own + 2);
+        if (next !== undefined) least = Math.max(least, ((own + next) / 2 + gap) / levels);
+      }
+      return least;
+    };
     const small = this.width < narrow;
     const least = small ? boxWidth.leastNarrow : boxWidth.least;
     const most = small ? boxWidth.mostNarrow : boxWidth.most;
-    this.#scrolls = n > 1 && n * (small ? Math.max(need, least) : need) > this.width;
+    const fits = (levels: number) => n * Math.max(need(levels), small ? least : 0) <= this.width;
+    this.#staggers = n > 1 && !fits(1) && fits(2);
+    this.#scrolls = n > 1 && !fits(1) && !fits(2);
     // A label that is scrolled has no room but its own box's.
     const own = Math.ceil(widths.reduce((max, width) => Math.max(max, width), 0)) + 8;
     this.#box = this.#scrolls ? Math.min(most, Math.max(least, positionWidth, own)) : this.width / n;
   }
 
   /** Have the selected query in view, and the key with it where both have room. */
-  #reveal(atOnce: boolean): void {
+  #reveal(laidOut: boolean): void {
     const { scroller, selection } = this;
     if (!this.#scrolls) return;
     const span = (first: number, last: number) => ({
@@ -501,19 +527,16 @@ export class RopewalkRope extends Picture {
     const { query, key } = selection;
     const both = key < 0 ? span(query, query) : span(Math.min(query, key), Math.max(query, key));
     const { left, right } = both.right - both.left <= this.width ? both : span(query, query);
-    const seen = scroller.scrollLeft;
+    // Asking lays the page out.
+    if (laidOut) this.#scrolled = scroller.scrollLeft;
+    const seen = this.#scrolled;
     if (left >= seen && right <= seen + this.width) return;
-    const still = atOnce || matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const still = laidOut || matchMedia("(prefers-reduced-motion: reduce)").matches;
     scroller.scrollTo({
       left: (left + right - this.width) / 2,
       behavior: still ? "instant" : "smooth",
     });
     this.#scrolled = scroller.scrollLeft;
-  }
-
-  #inksOf(canvas: HTMLCanvasElement): Inks {
-    this.#inks ??= inks(canvas);
-    return this.#inks;
   }
 
   #drawNear(): void {
@@ -529,13 +552,13 @@ export class RopewalkRope extends Picture {
     const view = this.#near.begin(nearCanvas, width, this.#height, from * columns, (from + width) * columns);
     const { near } = rope;
     if (rope.kind === "level") {
-      paintLevels(view, near, this.#inksOf(nearCanvas), near.columns === this.tokens.length);
+      paintLevels(view, near, this.inksOf(nearCanvas), near.columns === this.tokens.length);
     } else {
       const perPosition = near.columns / this.tokens.length;
       paintAngles(
         view,
         near,
-        this.#inksOf(nearCanvas),
+        this.inksOf(nearCanvas),
         (s) => (rope.wavelengths[s] ?? Infinity) * perPosition,
       );
     }
@@ -546,7 +569,7 @@ export class RopewalkRope extends Picture {
     const { rope, farCanvas } = this;
     if (farCanvas === null || rope === undefined || rope.kind === "none") return;
     const { far, farLength } = rope;
-    const inks = this.#inksOf(farCanvas);
+    const inks = this.inksOf(farCanvas);
     // While the sentence moves, the strip from further off stays as it is.
     const drawn = this.#drawnFar;
     if (drawn.far === far && drawn.width === this.width && drawn.inks === inks && drawn.canvas === farCanvas)
@@ -645,36 +668,6 @@ export class RopewalkRope extends Picture {
   readonly #onClick = (event: MouseEvent): void => {
     this.#pick(this.#probeAt(event).token, event.shiftKey);
   };
-}
-
-/** A canvas of which every pixel is set by hand; its memory is kept from drawing to drawing. */
-export class Surface {
-  #canvas: HTMLCanvasElement | undefined;
-  #image: ImageData | undefined;
-  #pixels = new Int32Array();
-
-  /** Make the canvas so many CSS pixels large, at the resolution of the device. */
-  begin(canvas: HTMLCanvasElement, cssWidth: number, cssHeight: number, from: number, to: number): View {
-    const ratio = devicePixelRatio;
-    const width = Math.max(1, Math.round(cssWidth * ratio));
-    const height = Math.max(1, Math.round(cssHeight * ratio));
-    if (canvas !== this.#canvas || canvas.width !== width || canvas.height !== height) {
-      canvas.width = width;
-      canvas.height = height;
-      canvas.style.width = `${cssWidth}px`;
-      canvas.style.height = `${cssHeight}px`;
-    }
-    if (this.#image === undefined || this.#image.width !== width || this.#image.height !== height) {
-      this.#image = new ImageData(width, height);
-      this.#pixels = new Int32Array(this.#image.data.buffer);
-    }
-    this.#canvas = canvas;
-    return { pixels: this.#pixels, width, height, from, to, ratio };
-  }
-
-  end(): void {
-    if (this.#image !== undefined) this.#canvas?.getContext("2d")?.putImageData(this.#image, 0, 0);
-  }
 }
 
 let measurer: CanvasRenderingContext2D | undefined;

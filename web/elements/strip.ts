@@ -1,4 +1,4 @@
-import { anglePixels, angleSteps, type Rgb } from "./theme.js";
+import { anglePixels, angleSteps, type Inks, type Rgb } from "./theme.js";
 
 /** A strip of the rope: [columns, strands] row-major, one column for each sampled position. */
 export interface Strip {
@@ -17,12 +17,6 @@ export interface View {
   to: number;
   /** Pixels of the device to one CSS pixel. */
   ratio: number;
-}
-
-export interface Inks {
-  ink: Rgb;
-  paper: Rgb;
-  lightness: number;
 }
 
 /** Below so many CSS pixels a band has no gap beneath it, and below so many its strand is not drawn over it. */

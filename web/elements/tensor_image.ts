@@ -1,5 +1,7 @@
 import type { RopeLayout } from "ropewalk";
-import { angleInk, anglePixels, angleSteps, inks } from "./theme.js";
+import type { View } from "./strip.js";
+import { Surface } from "./surface.js";
+import { angleInk, anglePixels, angleSteps, type Inks } from "./theme.js";
 
 /** A tensor as rows of bars: length is a component's size, up or down its sign; hue, where it is rotated, its pair's angle. */
 export interface TensorImage {
@@ -18,93 +20,121 @@ export interface TensorImage {
   bright?: number;
 }
 
-/** Draw at `width` × `height` CSS pixels; whoever draws many asks for the inks once. */
+/** How much lighter the rows are drawn that do not stand out. */
+const faint = 0.45;
+/** Below so many CSS pixels rows are too low for bars, and are told by how dark they are. */
+const leastBar = 6;
+
+const surfaces = new WeakMap<HTMLCanvasElement, Surface>();
+
+/** Draw at `width` × `height` CSS pixels. */
 export function drawTensor(
   canvas: HTMLCanvasElement,
   image: TensorImage,
   width: number,
   height: number,
-  { ink, lightness } = inks(canvas),
+  inks: Inks,
 ): void {
-  const { values, columns, rotaryFrom = columns, layout, angles, bright, cells } = image;
-  const rows = values.length / columns;
-  const scale = devicePixelRatio;
-  resize(canvas, width, height);
+  const rows = image.values.length / image.columns;
+  let surface = surfaces.get(canvas);
+  if (surface === undefined) {
+    surface = new Surface();
+    surfaces.set(canvas, surface);
+  }
+  const view = surface.begin(canvas, width, height, 0, image.columns);
+  if (image.cells === true || height / rows < leastBar) {
+    paintCells(view, image, rows, inks);
+    surface.end();
+  } else drawBars(canvas, image, rows, inks);
+}
+
+/** The largest size of a component, which has full ink, or full length. */
+function largestOf(values: Float32Array): number {
+  let largest = 0;
+  for (const value of values) largest = Math.max(largest, Math.abs(value));
+  return largest === 0 ? 1 : largest;
+}
+
+/** For each component the pair whose angle is its hue; -1 where it is not rotated. */
+function pairsOf({ columns, rotaryFrom = columns, layout, angles }: TensorImage): Int32Array {
+  const pairs = (columns - rotaryFrom) / 2;
+  return Int32Array.from({ length: columns }, (_, column) => {
+    const component = column - rotaryFrom;
+    if (component < 0 || angles === undefined) return -1;
+    return layout === "half" ? component % pairs : component >> 1;
+  });
+}
+
+function paintCells(view: View, image: TensorImage, rows: number, { ink, lightness }: Inks): void {
+  const { pixels, width, height } = view;
+  const { values, columns, rotaryFrom = columns, angles, bright } = image;
+  const nPairs = (columns - rotaryFrom) / 2;
+  const pairs = pairsOf(image);
+  // There may be more components than pixels: each pixel is one of them.
+  const columnAt = Int32Array.from({ length: width }, (_, x) => Math.floor((x * columns) / width));
+  const hues = anglePixels(lightness);
+  const toSteps = angleSteps / (2 * Math.PI);
+  const inkWord = new Uint32Array(Uint8ClampedArray.of(...ink, 255).buffer)[0] as number;
+  const full = 255 / largestOf(values);
+  for (let y = 0, lastRow = -1; y < height; ++y) {
+    const row = Math.floor((y * rows) / height);
+    const at = y * width;
+    if (row === lastRow) {
+      pixels.copyWithin(at, at - width, at);
+      continue;
+    }
+    lastRow = row;
+    const strength = bright === undefined || row === bright ? full : faint * full;
+    for (let x = 0, word = 0, lastColumn = -1; x < width; ++x) {
+      const column = columnAt[x] as number;
+      if (column !== lastColumn) {
+        const pair = pairs[column] as number;
+        let colour = inkWord;
+        if (pair >= 0) {
+          const angle = (angles as Float32Array)[row * nPairs + pair] as number;
+          colour = hues[(angle * toSteps + angleSteps + 0.5) & (angleSteps - 1)] as number;
+        }
+        const alpha = (strength * Math.abs(values[row * columns + column] as number) + 0.5) | 0;
+        word = (colour & 0xffffff) | (alpha << 24);
+        lastColumn = column;
+      }
+      pixels[at + x] = word;
+    }
+  }
+}
+
+function drawBars(
+  canvas: HTMLCanvasElement,
+  image: TensorImage,
+  rows: number,
+  { ink, lightness }: Inks,
+): void {
   const context = canvas.getContext("2d");
   if (context === null) return;
   context.clearRect(0, 0, canvas.width, canvas.height);
+  const { values, columns, rotaryFrom = columns, angles, bright } = image;
+  const nPairs = (columns - rotaryFrom) / 2;
+  const pairs = pairsOf(image);
   const inkStyle = `rgb(${ink.join(" ")})`;
-  let largest = 0;
-  for (const value of values) largest = Math.max(largest, Math.abs(value));
-  if (largest === 0) largest = 1;
-  const pairs = (columns - rotaryFrom) / 2;
+  const largest = largestOf(values);
+  const scale = devicePixelRatio;
   const cell = canvas.width / columns;
   const line = canvas.height / rows;
-  // Rows too low for bars are told by how dark they are.
-  const asBars = cells !== true && line / scale >= 6;
-  const pairOf = (column: number) =>
-    layout === "half" ? (column - rotaryFrom) % pairs : (column - rotaryFrom) >> 1;
-  const angleAt = (row: number, column: number) =>
-    column < rotaryFrom ? undefined : angles?.[row * pairs + pairOf(column)];
-  if (!asBars) {
-    // There may be more components than pixels: each pixel is one of them.
-    const { width: across, height: down } = canvas;
-    const columnAt = Int32Array.from({ length: across }, (_, x) => Math.floor((x * columns) / across));
-    const pixels = context.createImageData(across, down);
-    const words = new Uint32Array(pixels.data.buffer);
-    const hues = anglePixels(lightness);
-    const inkWord = new Uint32Array(Uint8ClampedArray.of(...ink, 255).buffer)[0] as number;
-    for (let y = 0, lastRow = -1; y < down; ++y) {
-      const row = Math.floor((y * rows) / down);
-      if (row === lastRow) {
-        words.copyWithin(y * across, (y - 1) * across, y * across);
-        continue;
-      }
-      lastRow = row;
-      const strength = (bright === undefined || row === bright ? 255 : 0.45 * 255) / largest;
-      for (let x = 0, word = 0, lastColumn = -1; x < across; ++x) {
-        const column = columnAt[x] as number;
-        if (column !== lastColumn) {
-          const angle = angleAt(row, column);
-          const turn = angle === undefined ? 0 : Math.round((angle / (2 * Math.PI)) * angleSteps);
-          const full = angle === undefined ? inkWord : (hues[(turn + angleSteps) % angleSteps] as number);
-          const alpha = Math.round(strength * Math.abs(values[row * columns + column] as number));
-          word = (full & 0xffffff) | (alpha << 24);
-          lastColumn = column;
-        }
-        words[y * across + x] = word;
-      }
-    }
-    context.putImageData(pixels, 0, 0);
-    return;
-  }
   // What is never below 0 stands on the ground.
   const grounded = rows === 1 && values.every((value) => value >= 0);
   const gap = cell >= 3 * scale ? scale : 0;
   for (let row = 0; row < rows; ++row) {
     const middle = (row + 0.5) * line;
+    context.globalAlpha = bright === undefined || row === bright ? 1 : faint;
     for (let column = 0; column < columns; ++column) {
       const part = (values[row * columns + column] as number) / largest;
-      const angle = angleAt(row, column);
-      context.fillStyle = angle === undefined ? inkStyle : angleInk(angle, lightness);
-      const faint = bright === undefined || row === bright ? 1 : 0.45;
+      const pair = pairs[column] as number;
+      context.fillStyle = pair < 0 ? inkStyle : angleInk(angles?.[row * nPairs + pair] as number, lightness);
       const left = Math.round(column * cell);
       const right = Math.round((column + 1) * cell) - gap;
       const length = Math.max(scale / 2, Math.abs(part) * (grounded ? line - scale : line / 2 - scale));
       const ground = grounded ? canvas.height : middle;
-      context.globalAlpha = faint;
       context.fillRect(left, part > 0 || grounded ? ground - length : ground, right - left, length);
     }
   }
-}
-
-/** Sized anew only where its size is another: that lays out the page. */
-function resize(canvas: HTMLCanvasElement, width: number, height: number): void {
-  const across = Math.round(width * devicePixelRatio);
-  const down = Math.round(height * devicePixelRatio);
-  if (canvas.width === across && canvas.height === down) return;
-  canvas.width = across;
-  canvas.height = down;
-  canvas.style.width = `${width}px`;
-  canvas.style.height = `${height}px`;
 }

@@ -68,8 +68,16 @@ export function angleColor(angle: number): string {
   return `light-dark(${angleInk(angle, angleLightness.light)}, ${angleInk(angle, angleLightness.dark)})`;
 }
 
-/** Whether an element is shown dark, and so what a canvas draws with. */
-export function inks(element: Element): { ink: Rgb; paper: Rgb; lightness: number } {
+/** What a canvas draws with. */
+export interface Inks {
+  ink: Rgb;
+  paper: Rgb;
+  /** Of the colours of angles. */
+  lightness: number;
+}
+
+/** The inks of an element: its colour and its background, and whether that is to be dark. */
+export function inks(element: Element): Inks {
   const style = getComputedStyle(element);
   const ink = rgb(style.color);
   const dark = (ink[0] + ink[1] + ink[2]) / 3 > 127;

@@ -3,9 +3,9 @@ import { property, query } from "lit/decorators.js";
 import { grouped } from "./figure.js";
 import { hues } from "./hues.js";
 import { Picture } from "./picture.js";
-import { Surface } from "./rope.js";
 import { paintAngles } from "./strip.js";
-import { inks, theme } from "./theme.js";
+import { Surface } from "./surface.js";
+import { theme } from "./theme.js";
 import type { Turning } from "./turning.js";
 import { words } from "./words/en/twist.js";
 
@@ -148,8 +148,12 @@ export class RopewalkTwist extends Picture {
     if (canvas === null || turning === undefined) return;
     const { strip, wavelength } = turning;
     const perPosition = strip.columns / this.length;
-    const view = surface.begin(canvas, this.width, height, 0, strip.columns);
-    paintAngles(view, strip, inks(canvas), (s) => (wavelength[s] as number) * perPosition);
+    paintAngles(
+      surface.begin(canvas, this.width, height, 0, strip.columns),
+      strip,
+      this.inksOf(canvas),
+      (s) => (wavelength[s] as number) * perPosition,
+    );
     surface.end();
   }
 }

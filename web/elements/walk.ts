@@ -4,9 +4,9 @@ import { guard } from "lit/directives/guard.js";
 import { grouped } from "./figure.js";
 import { hues } from "./hues.js";
 import { fixed, Picture, PositionEvent, tokenLabel } from "./picture.js";
-import { Surface } from "./rope.js";
 import { paintAngles, type Strip } from "./strip.js";
-import { inks, theme } from "./theme.js";
+import { Surface } from "./surface.js";
+import { theme } from "./theme.js";
 import { locale } from "./words/en/locale.js";
 import { words as all } from "./words/en/rotary.js";
 
@@ -297,7 +297,7 @@ export class RopewalkWalk extends Picture {
     // The word on its way changes nothing of the rope that it is carried along.
     const untouched = ["at", "query", "tokens", "pair", "settled"];
     if (changed.size > 0 && [...changed.keys()].every((name) => untouched.includes(name as string))) return;
-    const paint = inks(nearCanvas);
+    const paint = this.inksOf(nearCanvas);
     const turn = (columnsPerPosition: number) => (s: number) =>
       (this.wavelength[s] ?? Number.POSITIVE_INFINITY) * columnsPerPosition;
     const height = Math.max(144, Math.min(224, 9 * near.strands));

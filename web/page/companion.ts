@@ -37,10 +37,11 @@ export class Companion {
     this.#current = this.#chapters[0] as HTMLElement;
   }
 
-  start(): void {
+  /** Shows what the address names; done when the code of that chapter is there. */
+  async start(): Promise<void> {
     window.addEventListener("hashchange", () => this.#show(readPlace(location.hash), true));
     this.document.addEventListener("ropewalk-state", () => this.#write());
-    this.#show(readPlace(location.hash), false);
+    await this.#show(readPlace(location.hash), false);
   }
 
   /** The chapter that is shown, and its instruments' state. */

@@ -1,4 +1,5 @@
 import { define, type Part } from "../elements/define.js";
+import { sharedEngine } from "../elements/engine.js";
 
 /** The elements that chapters are written with, each loaded when the first chapter that has it is opened. */
 export const instruments: Record<string, () => Promise<Part>> = {
@@ -22,6 +23,8 @@ export const instruments: Record<string, () => Promise<Part>> = {
 /** Load and register whatever a chapter has in it. */
 export async function begin(chapter: Element): Promise<void> {
   const names = new Set(Array.from(chapter.querySelectorAll(":not(:defined)"), ({ localName }) => localName));
+  // An instrument asks for the engine when it is seen, and tells when there is none; by then it is on its way.
+  if ([...names].some((name) => name.startsWith("ropewalk-"))) sharedEngine().catch(() => {});
   await Promise.all(
     [...names].map(async (name) => {
       const load = instruments[name];

@@ -48,10 +48,12 @@ type Part = CompanionFollow | CompanionComposer | CompanionNotes;
 for (const part of document.querySelectorAll<Part>("companion-follow, companion-composer, companion-notes"))
   part.desk = desk;
 
-companion.start();
+/** How long the first chapter has the network for itself once its code is there, in milliseconds. */
+const headStart = 2000;
 
-// After everything that is seen: the files that it keeps are those of all chapters.
-window.addEventListener("load", () => {
+await companion.start();
+// The files that it keeps are those of all chapters.
+setTimeout(() => {
   if ("serviceWorker" in navigator)
     void navigator.serviceWorker.register(new URL("service_worker.js", document.baseURI));
-});
+}, headStart);

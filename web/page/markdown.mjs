@@ -85,8 +85,11 @@ function markdown() {
     });
   });
   md.renderer.rules.math = (tokens, index) => mathml(tokens[index].content, false);
-  md.renderer.rules.formula = (tokens, index) =>
-    `<p class="formula">${mathml(tokens[index].content, true)}</p>\n`;
+  // What stands side by side on a wide page stands one below the other on a narrow one.
+  md.renderer.rules.formula = (tokens, index) => {
+    const parts = tokens[index].content.split("\\qquad").map((part) => mathml(part, true));
+    return `<p class="formula">${parts.join("\n")}</p>\n`;
+  };
   return md;
 }
 

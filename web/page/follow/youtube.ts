@@ -43,6 +43,9 @@ export class YouTube extends Source {
   time = 0;
   playing = false;
   #asking: ReturnType<typeof setInterval> | undefined;
+  #answers = false;
+  /** What it was told before it answered, the last of each kind. */
+  readonly #kept = new Map<string, () => void>();
 
   constructor(
     private readonly frame: HTMLIFrameElement,
@@ -55,15 +58,15 @@ export class YouTube extends Source {
   }
 
   seek(time: number): void {
-    this.#command("seekTo", [time, true]);
+    this.#tell("where", () => this.#command("seekTo", [time, true]));
   }
 
   play(): void {
-    this.#command("playVideo");
+    this.#tell("whether", () => this.#command("playVideo"));
   }
 
   pause(): void {
-    this.#command("pauseVideo");
+    this.#tell("whether", () => this.#command("pauseVideo"));
   }
 
   override close(): void {
@@ -71,10 +74,16 @@ export class YouTube extends Source {
     super.close();
   }
 
-  /** A player that is not ready yet hears nothing, so it is asked until it answers. */
+  /** A player that is not ready yet hears nothing, so it is asked until it answers, and what it is to do is kept. */
   #listen(): void {
+    this.#answers = false;
     clearInterval(this.#asking);
     this.#asking = setInterval(() => this.#send({ event: "listening", id: 1, channel: "widget" }), 250);
+  }
+
+  #tell(kind: "where" | "whether", command: () => void): void {
+    if (this.#answers) command();
+    else this.#kept.set(kind, command);
   }
 
   #command(func: string, args: readonly unknown[] = []): void {
@@ -89,6 +98,9 @@ export class YouTube extends Source {
     if (event.origin !== origin || event.source !== this.frame.contentWindow) return;
     const { currentTime, playerState } = info(event.data);
     clearInterval(this.#asking);
+    this.#answers = true;
+    for (const command of this.#kept.values()) command();
+    this.#kept.clear();
     if (isTime(currentTime)) this.time = currentTime;
     if (typeof playerState === "number") this.playing = playerState === playingState;
     this.tell();
