@@ -73,15 +73,22 @@ export function visitor() {
 export const frame = (page: Page) =>
   page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
 
-/** What axe finds wrong with the page, or with a part of it. It is put there past the page's policy, as a tester's tool. */
-export async function violations(page: Page, part?: string): Promise<string[]> {
+/**
+ * What axe finds wrong with the page, or with a part of it, by its own rules and the `more` that are named. It is put there
+ * past the page's policy, as a tester's tool.
+ */
+export async function violations(page: Page, part?: string, more: string[] = []): Promise<string[]> {
   await page.evaluate(axe);
-  return page.evaluate(async (part) => {
-    // @ts-expect-error: axe is put into the page above.
-    const found = await globalThis.axe.run(part ?? document);
-    return found.violations.map(
-      ({ id, nodes }: { id: string; nodes: { target: unknown; failureSummary?: string }[] }) =>
-        `${id}: ${JSON.stringify(nodes.slice(0, 3).map((node) => [node.target, node.failureSummary]))}`,
-    );
-  }, part);
+  const rules = Object.fromEntries(more.map((rule) => [rule, { enabled: true }]));
+  return page.evaluate(
+    async ({ part, rules }) => {
+      // @ts-expect-error: axe is put into the page above.
+      const found = await globalThis.axe.run(part ?? document, { rules });
+      return found.violations.map(
+        ({ id, nodes }: { id: string; nodes: { target: unknown; failureSummary?: string }[] }) =>
+          `${id}: ${JSON.stringify(nodes.slice(0, 3).map((node) => [node.target, node.failureSummary]))}`,
+      );
+    },
+    { part, rules },
+  );
 }

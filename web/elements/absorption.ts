@@ -4,9 +4,11 @@ import { percent, RopewalkAbsorptionChart } from "./absorption_chart.js";
 import { AbsorptionPipeline, type AbsorptionResults, distances } from "./absorption_pipeline.js";
 import { controls, slider } from "./controls.js";
 import { oneOf } from "./fields.js";
+import { exponential, grouped } from "./figure.js";
 import { instrument } from "./instrument.js";
 import { panels, readout } from "./panels.js";
 import { theme } from "./theme.js";
+import { words } from "./words/en/absorption.js";
 
 const contexts = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, distances];
 
@@ -49,35 +51,25 @@ export class RopewalkAbsorption extends instrument(fields) {
     const at = contexts.indexOf(contextLen);
     const inside = rotary.subarray(0, contextLen);
     const largestInside = Math.max(...inside);
-    const largest = Math.max(...decoupled);
     return html`
       <section class="panel">
-        <h2>Why plain RoPE does not fit: no single matrix stands for all distances</h2>
-        <p class="words">
-          Absorbing works because one matrix, W<sup>UK</sup>, is between query and latent at every position. Rotate the
-          expanded keys, and it is W<sup>UK</sup> turned back by the distance: another for each. The best single one, in least
-          squares, is their mean; there fast pairs cancel, and only slow ones are left.
-        </p>
+        <h2>${words.heading}</h2>
+        <p class="words">${words.why}</p>
         ${slider({
           id: "context",
-          label: "The single matrix is fitted to queries at the end of so many tokens",
-          shown: contextLen.toLocaleString("en"),
+          label: words.context,
+          shown: grouped(contextLen),
           last: contexts.length - 1,
           at,
-          words: `fitted to ${contextLen} tokens; largest error among them ${percent(largestInside)}`,
+          words: words.contextSpoken(contextLen, percent(largestInside)),
           move: (value) => {
             this.contextLen = contexts[value] ?? 1;
           },
         })}
         <dl class="readouts three">
-          ${readout("fitted", "largest error where it was fitted", percent(largestInside), `distances 0 to ${contextLen - 1}`)}
-          ${readout("beyond", "error at the far end", percent(rotary[distances - 1] as number), `distance ${distances - 1}`)}
-          ${readout(
-            "decoupled",
-            "decoupled, the largest at any distance",
-            largest.toExponential(1),
-            "rotated by a part of its own, which is never absorbed",
-          )}
+          ${readout("fitted", words.fitted, percent(largestInside), words.fittedTo(contextLen - 1))}
+          ${readout("beyond", words.beyond, percent(rotary[distances - 1] as number), words.beyondAt(distances - 1))}
+          ${readout("decoupled", words.decoupled, exponential(Math.max(...decoupled)), words.decoupledHow)}
         </dl>
         <ropewalk-absorption-chart .results=${absorption}></ropewalk-absorption-chart>
       </section>

@@ -1,17 +1,18 @@
-import { axisBottom, axisLeft } from "d3-axis";
 import { type ScaleLinear, type ScaleSymLog, scaleLinear, scaleSymlog } from "d3-scale";
-import { select as selectNode } from "d3-selection";
 import { line } from "d3-shape";
 import { css, html, nothing, type PropertyValues, svg } from "lit";
-import { property, query, state } from "lit/decorators.js";
+import { property } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
 import type { AbsorptionResults } from "./absorption_pipeline.js";
-import { Chart, chart } from "./chart.js";
+import { Chart, chart, cursor, narrow } from "./chart.js";
+import { exponential } from "./figure.js";
 import { fixed } from "./picture.js";
-import { readout, theme } from "./theme.js";
+import { hiddenTable } from "./table.js";
+import { words as absorption } from "./words/en/absorption.js";
+
+const words = absorption.chart;
 
 const margin = { top: 22, right: 14, bottom: 38, left: 54 };
-const narrow = 480;
 /** Near distances are told apart, far ones are all there. */
 const shownDistances = [0, 4, 16, 64, 256, 1023];
 
@@ -26,9 +27,7 @@ interface Layout {
 /** By distance: a true score and what one matrix makes of it; below, the errors of all scores, rotated and decoupled. */
 export class RopewalkAbsorptionChart extends Chart {
   static override styles = [
-    theme,
     chart,
-    readout,
     css`
       h3 {
         margin: 14px 0 0;
@@ -59,19 +58,9 @@ export class RopewalkAbsorptionChart extends Chart {
 
   @property({ attribute: false }) results: AbsorptionResults | undefined;
 
-  @state() private distance: number | undefined;
-
-  @query("g.x") private readonly xAxis!: SVGGElement | null;
-  @query("g.score") private readonly scoreAxis!: SVGGElement | null;
-  @query("g.error") private readonly errorAxis!: SVGGElement | null;
-
   #layout: Layout | undefined;
 
   protected override readonly page = 64;
-
-  protected override get current() {
-    return this.distance;
-  }
 
   protected override get last() {
     return (this.results?.count ?? 1) - 1;
@@ -79,10 +68,6 @@ export class RopewalkAbsorptionChart extends Chart {
 
   protected override pointAt(x: number) {
     return this.#layout && Math.round(this.#layout.x.invert(x));
-  }
-
-  protected override lookAt(distance: number | undefined) {
-    this.distance = distance;
   }
 
   protected override willUpdate(changed: PropertyValues): void {
@@ -110,7 +95,7 @@ export class RopewalkAbsorptionChart extends Chart {
   }
 
   protected override render() {
-    const { results, distance } = this;
+    const { results, at: distance } = this;
     const layout = this.#layout;
     if (results === undefined || layout === undefined) return nothing;
     const { width, height, x, score, error } = layout;
@@ -120,105 +105,72 @@ export class RopewalkAbsorptionChart extends Chart {
       line<number>((_, i) => x(i), y)(Array.from(values)) ?? "";
     const shade = svg`<rect class="fitted" x=${margin.left} y=${margin.top}
       width=${Math.max(2, x(Math.min(contextLen, results.count) - 1) - margin.left)} height=${bottom - margin.top}></rect>`;
-    const cursor =
-      distance === undefined
-        ? nothing
-        : svg`<line class="cursor" x1=${x(distance)} x2=${x(distance)} y1=${margin.top} y2=${bottom}></line>`;
+    const looked = cursor(distance === undefined ? undefined : x(distance), margin.top, bottom);
     return html`
       ${this.renderChart(
-        "Scores and errors by distance: arrow keys go from one distance to the next",
-        html`<h3>One query and one latent: their score, and what the best single matrix makes of it</h3>
+        words.label,
+        html`<h3>${words.score}</h3>
         <svg width=${width} height=${height} aria-hidden="true">
           ${shade}
-          <g class="score" transform="translate(${margin.left - 6} 0)"></g>
+          <g class="score"></g>
           <path class="curve" d=${curve(results.score, score)}></path>
           <line class="curve flat" x1=${margin.left} x2=${width - margin.right}
             y1=${score(results.absorbedScore)} y2=${score(results.absorbedScore)}></line>
-          <text x=${width - margin.right} y="12" text-anchor="end">dashed: by one matrix, the same at every distance</text>
-          ${cursor}
+          <text x=${width - margin.right} y="12" text-anchor="end">${words.dashed}</text>
+          ${looked}
         </svg>
-        <h3>All queries and latents: root mean square of the error, in parts of the score</h3>
+        <h3>${words.error}</h3>
         <svg width=${width} height=${height} aria-hidden="true">
           ${shade}
-          <g class="error" transform="translate(${margin.left - 6} 0)"></g>
-          <g class="x" transform="translate(0 ${bottom + 4})"></g>
+          <g class="error"></g>
+          <g class="x"></g>
           <path class="curve" d=${curve(results.rotary, error)}></path>
           <path class="curve decoupled" d=${curve(results.decoupled, error)}></path>
-          <text x=${width - margin.right} y="12" text-anchor="end">RoPE on the expanded keys, by one matrix</text>
-          <text class="halo" x=${margin.left + 8} y=${error(0) - 8}>decoupled: at most ${Math.max(...results.decoupled).toExponential(1)}</text>
-          <text x=${width - margin.right} y=${height - 2} text-anchor="end">distance from query to key, in tokens</text>
-          ${cursor}
+          <text x=${width - margin.right} y="12" text-anchor="end">${words.rotated}</text>
+          <text class="halo" x=${margin.left + 8} y=${error(0) - 8}>${words.decoupled(exponential(Math.max(...results.decoupled)))}</text>
+          <text x=${width - margin.right} y=${height - 2} text-anchor="end">${words.x}</text>
+          ${looked}
         </svg>`,
       )}
-      ${this.renderReadout("Point at a distance, or walk along them with the arrow keys.")}
+      ${this.renderReadout(words.hint)}
       ${guard([this.settled], () => this.#renderTable(results))}
     `;
   }
 
   protected override updated(): void {
-    const layout = this.#layout;
-    if (layout === undefined || this.xAxis === null) return;
-    const { width, x, score, error } = layout;
-    const across = -(width - margin.left - margin.right) - 6;
-    const bare = (g: { select(name: string): { remove(): void } }) => g.select(".domain").remove();
-    selectNode(this.xAxis)
-      .call(
-        axisBottom<number>(x)
-          .tickValues(shownDistances)
-          .tickFormat((value) => value.toLocaleString("en"))
-          .tickSize(4),
-      )
-      .call(bare as never);
-    if (this.scoreAxis !== null) {
-      selectNode(this.scoreAxis)
-        .call(axisLeft<number>(score).ticks(4).tickSize(across))
-        .call(bare as never);
-    }
-    if (this.errorAxis !== null) {
-      selectNode(this.errorAxis)
-        .call(
-          axisLeft<number>(error)
-            .ticks(4)
-            .tickFormat((value) => `${Math.round(100 * value)} %`)
-            .tickSize(across),
-        )
-        .call(bare as never);
-    }
+    if (this.#layout === undefined) return;
+    const { x, score, error } = this.#layout;
+    this.drawBottom(x, error, shownDistances);
+    this.drawLeft(x, score, score.ticks(4), score.tickFormat(4), "score");
+    this.drawLeft(x, error, error.ticks(4), (value) => `${Math.round(100 * value)} %`, "error");
   }
 
   protected override sentence(distance: number): string {
     const { results } = this;
     if (results === undefined) return "";
     const { rotary, decoupled, score, absorbedScore } = results;
-    return (
-      `distance ${distance}: the score is ${fixed(score[distance] as number, 3)}, by one matrix ${fixed(absorbedScore, 3)}; ` +
-      `error of all ${percent(rotary[distance] as number)}, decoupled ${(decoupled[distance] as number).toExponential(1)}`
+    return words.at(
+      distance,
+      fixed(score[distance] as number, 3),
+      fixed(absorbedScore, 3),
+      percent(rotary[distance] as number),
+      exponential(decoupled[distance] as number),
     );
   }
 
   #renderTable(results: AbsorptionResults) {
     if (this.settled === 0) return nothing;
     const shown = [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, results.count - 1];
-    return html`<div class="visually-hidden">
-      <table>
-        <caption>
-          Errors by distance, the single matrix fitted to distances below ${results.contextLen}
-        </caption>
-        <thead>
-          <tr><th scope="col">distance</th><th scope="col">score</th><th scope="col">rotated, absorbed</th><th scope="col">decoupled, absorbed</th></tr>
-        </thead>
-        <tbody>
-          ${shown.map(
-            (distance) => html`<tr>
-              <th scope="row">${distance}</th>
-              <td>${fixed(results.score[distance] as number, 3)}</td>
-              <td>${percent(results.rotary[distance] as number)}</td>
-              <td>${(results.decoupled[distance] as number).toExponential(1)}</td>
-            </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>`;
+    return hiddenTable(
+      words.table.caption(results.contextLen),
+      [words.table.distance, words.table.score, words.table.rotated, words.table.decoupled],
+      shown.map((distance) => [
+        distance,
+        fixed(results.score[distance] as number, 3),
+        percent(results.rotary[distance] as number),
+        exponential(results.decoupled[distance] as number),
+      ]),
+    );
   }
 }
 

@@ -15,14 +15,16 @@ import {
 import { RopewalkBandsSentence, type TokenEvent } from "./bands_sentence.js";
 import { type LookEvent, type MuteEvent, RopewalkBandsStack, rowHeight } from "./bands_stack.js";
 import { choices } from "./choices.js";
+import { radios } from "./controls.js";
 import { flag, oneOf, real, whole, wholes } from "./fields.js";
-import { figure } from "./figure.js";
+import { figure, grouped } from "./figure.js";
 import { instrument } from "./instrument.js";
 import { panels, readout } from "./panels.js";
 import { fixed, tokenLabel } from "./picture.js";
 import { textField, textFieldStyle, textState } from "./text_field.js";
 import { theme } from "./theme.js";
 import { maxTokens, tokenize } from "./tokens.js";
+import { words } from "./words/en/bands.js";
 
 const headDims = [8, 16, 32, 64] as const;
 const contexts = [512, 4096, 32_768, furthest] as const;
@@ -49,11 +51,7 @@ const fields = {
   base: real(10_000, 2, 1e8),
 };
 
-const bandNames = {
-  fast: `Fast: a turn within ${fastWithin} tokens`,
-  middle: "Middle: a turn in the context",
-  slow: "Slow: no whole turn in it",
-} as const;
+const bandNames = ["fast", "middle", "slow"] as const;
 
 /** One score as the sum of its pairs: which of them does what, near and far. */
 export class RopewalkBands extends instrument(fields) {
@@ -116,10 +114,7 @@ export class RopewalkBands extends instrument(fields) {
   }
 
   #phrase({ first, last }: Span): string {
-    return `«${this.#tokens
-      .slice(first, last + 1)
-      .map(tokenLabel)
-      .join(" ")}»`;
+    return words.phrase(this.#tokens.slice(first, last + 1).map(tokenLabel));
   }
 
   protected override renderInstrument() {
@@ -127,7 +122,7 @@ export class RopewalkBands extends instrument(fields) {
     return html`
       ${
         this.#tokens.length === 0 || results === undefined
-          ? html`<p class="empty">Type a sentence below: there is no phrase without tokens.</p>`
+          ? html`<p class="empty">${words.empty}</p>`
           : html`${this.#renderSentence()}${this.#renderScore(results)}`
       }
       ${this.#renderSettings()}
@@ -138,13 +133,13 @@ export class RopewalkBands extends instrument(fields) {
     const name = { query: this.#phrase(this.#query), key: this.#phrase(this.#key) };
     return html`
       <section class="panel">
-        <div class="row choosing" role="radiogroup" aria-label="Choose the tokens of">
-          <span class="name">Choose the tokens of</span>
+        <div class="row choosing" role="radiogroup" aria-label=${words.choosing}>
+          <span class="name">${words.choosing}</span>
           ${choices(
             "choosing",
             ["query", "key"] as const,
             this.choosing,
-            (which) => `${which} ${name[which]}`,
+            (which) => words.which[which](name[which]),
             (which) => {
               this.choosing = which;
             },
@@ -171,41 +166,22 @@ export class RopewalkBands extends instrument(fields) {
     return html`
       <section class="panel score">
         <dl class="readouts">
-          ${readout("apart", "distance between the two", distance.toLocaleString("en"), this.#distanceNote())}
-          ${readout("all", "score of all pairs", fixed(results.score, 3), `head ${this.head + 1} of ${nHeads}`)}
-          ${readout(
-            "left",
-            "score that is left",
-            fixed(results.left, 3),
-            count === 0 ? "no pair is muted" : `without ${count} muted ${count === 1 ? "pair" : "pairs"}`,
-          )}
-          ${readout(
-            "never",
-            "pairs that never come round",
-            `${never.length} of ${n}`,
-            `in ${context.toLocaleString("en")} tokens of context`,
-          )}
+          ${readout("apart", words.apart, grouped(distance), this.#distanceNote())}
+          ${readout("all", words.all, fixed(results.score, 3), words.allOf(this.head + 1, nHeads))}
+          ${readout("left", words.left, fixed(results.left, 3), words.leftWithout(count))}
+          ${readout("never", words.never, words.neverOf(never.length, n), words.neverIn(grouped(context)))}
         </dl>
         <div class="settings">
-        <div class="row" role="radiogroup" aria-label="Context, in tokens">
-          <span class="name">Context, in tokens</span>
-          ${choices(
-            "context",
-            contexts,
-            context,
-            (value) => value.toLocaleString("en"),
-            (value) => {
-              this.context = value;
-            },
-          )}
-        </div>
-          <div class="row" role="radiogroup" aria-label="The key">
-            <span class="name">The key is</span>
+          ${radios(words.context, "context", contexts, context, grouped, (value) => {
+            this.context = value;
+          })}
+          <div class="row" role="radiogroup" aria-label=${words.key}>
+            <span class="name">${words.keyIs}</span>
             ${choices(
               "alike",
               [true, false],
               this.alike,
-              (alike) => (alike ? "the query itself" : "drawn for itself"),
+              (alike) => (alike ? words.alike : words.unlike),
               (alike) => {
                 this.alike = alike;
               },
@@ -213,7 +189,7 @@ export class RopewalkBands extends instrument(fields) {
           </div>
         </div>
         <p class="readout ${pair === undefined ? "quiet" : ""}">
-          ${pair === undefined || pair >= n ? "Point at a pair; press it to mute it. Drag along the distance." : this.#sentence(results, pair)}
+          ${pair === undefined || pair >= n ? words.hint : this.#sentence(results, pair)}
         </p>
         <div
           class="pictures"
@@ -236,16 +212,16 @@ export class RopewalkBands extends instrument(fields) {
   }
 
   #distanceNote() {
-    if (this.#distance > this.context) return "beyond the context";
-    if (this.#distance === this.#own) return "as in the sentence";
-    return html`<button type="button" class="link" @click=${this.#asInSentence}>back to the sentence’s ${this.#own}</button>`;
+    if (this.#distance > this.context) return words.apartBeyond;
+    if (this.#distance === this.#own) return words.apartAsIs;
+    return html`<button type="button" class="link" @click=${this.#asInSentence}>${words.apartBack(this.#own)}</button>`;
   }
 
   /** A box for each band, checked while all of its pairs are heard, and in between while some are. */
   #renderBands({ bands }: BandsResults) {
     return html`<fieldset>
-      <legend>Bands that are heard</legend>
-      ${(Object.keys(bandNames) as (keyof typeof bandNames)[]).map((name) => {
+      <legend>${words.heard}</legend>
+      ${bandNames.map((name) => {
         const band = bands[name];
         const heard = band.pairs.filter((pair) => !this.muted.includes(pair)).length;
         return html`<label>
@@ -256,65 +232,57 @@ export class RopewalkBands extends instrument(fields) {
             ?disabled=${band.pairs.length === 0}
             @change=${() => this.#toggle(band)}
           />
-          <span>${bandNames[name]}<small>${pairsText(band.pairs)}</small></span>
+          <span>${words.bands[name](fastWithin)}<small>${pairsText(band.pairs)}</small></span>
           <output id=${name}>${fixed(band.score, 3)}</output>
         </label>`;
       })}
-      <button type="button" ?disabled=${this.muted.length === 0} @click=${this.#hearAll}>Hear all pairs</button>
+      <button type="button" ?disabled=${this.muted.length === 0} @click=${this.#hearAll}>${words.hearAll}</button>
     </fieldset>`;
   }
 
   #sentence({ parts, angles, wavelength }: BandsResults, pair: number): string {
-    const muted = this.muted.includes(pair) ? "; it is muted" : "";
-    return `Pair ${pair}: one turn in ${figure(wavelength[pair] as number)} tokens; at distance ${this.#distance.toLocaleString("en")} it is turned by ${fixed(angles[pair] as number, 2)} rad and gives ${fixed(parts[pair] as number, 3)}${muted}.`;
+    return words[this.muted.includes(pair) ? "atMuted" : "at"](
+      pair,
+      figure(wavelength[pair] as number),
+      grouped(this.#distance),
+      fixed(angles[pair] as number, 2),
+      fixed(parts[pair] as number, 3),
+    );
   }
 
   #renderSettings() {
     return html`
       <section class="panel">
         <div class="settings">
-          <div class="row" role="radiogroup" aria-label="Head">
-            <span class="name">Head</span>
-            ${choices(
-              "head",
-              [0, 1, 2, 3],
-              this.head,
-              (head) => `${head + 1}`,
-              (head) => {
-                this.head = head;
-              },
-            )}
-          </div>
-          <div class="row" role="radiogroup" aria-label="Components of a head, head_dim">
+          ${radios(
+            words.head,
+            "head",
+            Array.from({ length: nHeads }, (_, head) => head),
+            this.head,
+            (head) => `${head + 1}`,
+            (head) => {
+              this.head = head;
+            },
+          )}
+          <div class="row" role="radiogroup" aria-label=${words.headDim}>
             <span class="name">head_dim</span>
             ${choices("headDim", headDims, this.headDim, String, (headDim) => {
               this.headDim = headDim;
             })}
           </div>
           <label class="row">
-            <span class="name">Base, rope_theta</span>
+            <span class="name">${words.base}</span>
             <input type="number" min="2" max="100000000" step="any" .value=${live(String(this.base))}
               @change=${(event: Event) => this.#number(event, "base")} />
           </label>
           <label class="row">
-            <span class="name">Seed</span>
+            <span class="name">${words.seed}</span>
             <input type="number" min="0" max="4294967295" step="1" .value=${live(String(this.seed))}
               @change=${(event: Event) => this.#number(event, "seed")} />
           </label>
         </div>
-        ${textField(this.text, `${this.#tokens.length} tokens${this.#left > 0 ? `; ${this.#left} more are left out` : ""}`, this.#onText)}
-        <p class="words">
-          Nothing here is trained: a phrase’s content is the mean of its tokens’ embeddings, drawn from the seed
-          <b>${this.seed}</b> and each token’s text, and it stands at the last of them.
-          ${
-            this.alike
-              ? html`The key is the query itself, as if training had made the one the answer to the other: the choice of
-                  the key’s phrase moves its place and nothing else.`
-              : html`Query and key are drawn each for itself, so they have nothing to say to each other: each pair gives
-                  what chance gave it.`
-          }
-          What you see is the geometry of position, not learned meaning.
-        </p>
+        ${textField(this.text, words.tokens(this.#tokens.length, this.#left), this.#onText)}
+        <p class="words">${words[this.alike ? "untrainedAlike" : "untrainedUnlike"](html`<b>${this.seed}</b>`)}</p>
       </section>
     `;
   }
@@ -555,6 +523,6 @@ function rising(pairs: readonly number[]): readonly number[] {
 
 function pairsText(pairs: readonly number[]): string {
   const [first, last] = [pairs[0], pairs.at(-1)];
-  if (first === undefined || last === undefined) return "no pair";
-  return first === last ? `pair ${first}` : `pairs ${first} to ${last}`;
+  if (first === undefined || last === undefined) return words.noPair;
+  return first === last ? words.onePair(first) : words.pairs(first, last);
 }

@@ -12,9 +12,15 @@ import {
   twistColumns,
 } from "./bands_pipeline.js";
 import { headHeight, LookEvent } from "./bands_stack.js";
+import { grouped } from "./figure.js";
+import { stepOf } from "./keys.js";
 import { fixed, Picture } from "./picture.js";
 import { greyOf, mix, pixel } from "./strip.js";
+import { hiddenTable } from "./table.js";
 import { anglePixels, angleSteps, theme } from "./theme.js";
+import { words as bands } from "./words/en/bands.js";
+
+const words = bands.distance;
 
 /** Told when the user puts the two phrases at another distance. */
 export class DistanceEvent extends Event {
@@ -215,7 +221,7 @@ export class RopewalkBandsDistance extends Picture {
     const score = round(y(results.left));
     return html`
       <div class="head" aria-hidden="true">
-        <span>angle that each pair turns by (hue), by distance; a mark where it has come round once</span>
+        <span>${words.heading}</span>
       </div>
       <div
         class="picture"
@@ -232,17 +238,17 @@ export class RopewalkBandsDistance extends Picture {
           <line class="under" x1=${at} x2=${at} y1="0" y2=${rows}></line>
           <line class="at" x1=${at} x2=${at} y1="-4" y2=${height - axisHeight + 4}></line>
           <circle class="point" cx=${at} cy=${score} r="5.5"></circle>
-          <text class="halo strong" x=${end - 6} y=${top - 8} text-anchor="end">context ${context.toLocaleString("en")}</text>
+          <text class="halo strong" x=${end - 6} y=${top - 8} text-anchor="end">${words.context(grouped(context))}</text>
         </svg>
       </div>
-      <label for="distance">distance between the two, in tokens</label>
+      <label for="distance">${words.label}</label>
       <input
         id="distance"
         type="range"
         min="0"
         max=${octaves * sliderSteps}
         step="1"
-        aria-valuetext="distance ${distance.toLocaleString("en")}: score ${fixed(results.left, 3)}"
+        aria-valuetext=${words.spoken(grouped(distance), fixed(results.left, 3))}
         .value=${live(String(Math.round(Math.log2(Math.max(1, distance)) * sliderSteps)))}
         @input=${this.#onSlide}
         @keydown=${this.#onKey}
@@ -304,11 +310,11 @@ export class RopewalkBandsDistance extends Picture {
           tick,
         ) => svg`<line class="grid" x1=${round(this.#x(tick))} x2=${round(this.#x(tick))} y1=${top} y2=${bottom}></line>
           <text x=${round(this.#x(tick)) - (tick === 1 ? 3 : 0)} y=${height - 8}
-            text-anchor=${tick === 1 ? "start" : "middle"}>${tick.toLocaleString("en")}</text>`,
+            text-anchor=${tick === 1 ? "start" : "middle"}>${grouped(tick)}</text>`,
       )}
       <line class="grid" x1=${inset} x2=${width - inset} y1=${zero} y2=${zero}></line>
       <text class="halo" x=${inset} y=${top - 28}>
-        score at that distance${curve.left === curve.all ? "" : "; grey: of all pairs"}
+        ${curve.left === curve.all ? words.score : words.scoreAndAll}
       </text>
       ${curve.left === curve.all ? nothing : svg`<path class="all" d=${this.#wave(curve.distances, curve.all, y)}></path>`}
       <path class="left" d=${this.#wave(curve.distances, curve.left, y)}></path>
@@ -349,7 +355,7 @@ export class RopewalkBandsDistance extends Picture {
 
   #describe({ turns }: BandsResults): string {
     const never = turns.filter((value) => value < 1).length;
-    return `Angle of each of ${turns.length} pairs at distances from 1 to ${furthest.toLocaleString("en")}. ${never} of them never come round within ${this.context.toLocaleString("en")} tokens.`;
+    return words.angles(turns.length, grouped(furthest), never, grouped(this.context));
   }
 
   protected override updated(changed: PropertyValues): void {
@@ -409,30 +415,15 @@ export class RopewalkBandsDistance extends Picture {
     const rows = Array.from(curve.distances, (distance, i) => ({ distance, i })).filter(({ distance }) =>
       Number.isInteger(Math.log2(distance)),
     );
-    return html`<div class="visually-hidden">
-      <table>
-        <caption>
-          Score by distance; at ${this.distance.toLocaleString("en")} it is ${fixed(score, 3)}, and ${fixed(left, 3)}
-          without the muted pairs
-        </caption>
-        <thead>
-          <tr>
-            <th scope="col">distance</th>
-            <th scope="col">score of all pairs</th>
-            <th scope="col">without the muted ones</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${rows.map(
-            ({ distance, i }) => html`<tr>
-              <th scope="row">${distance.toLocaleString("en")}</th>
-              <td>${fixed(curve.all[i] as number, 3)}</td>
-              <td>${fixed(curve.left[i] as number, 3)}</td>
-            </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>`;
+    return hiddenTable(
+      words.table.caption(grouped(this.distance), fixed(score, 3), fixed(left, 3)),
+      [words.table.distance, words.table.all, words.table.left],
+      rows.map(({ distance, i }) => [
+        grouped(distance),
+        fixed(curve.all[i] as number, 3),
+        fixed(curve.left[i] as number, 3),
+      ]),
+    );
   }
 
   #go(distance: number): void {
@@ -447,7 +438,7 @@ export class RopewalkBandsDistance extends Picture {
   readonly #onKey = (event: KeyboardEvent): void => {
     const { distance } = this;
     const step = Math.max(1, Math.round(distance / 32));
-    const steps: Record<string, number> = {
+    const to = stepOf(event, {
       ArrowLeft: distance - step,
       ArrowDown: distance - step,
       ArrowRight: distance + step,
@@ -456,11 +447,8 @@ export class RopewalkBandsDistance extends Picture {
       PageUp: distance * 2,
       Home: 1,
       End: furthest,
-    };
-    const to = steps[event.key];
-    if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    this.#go(to);
+    });
+    if (to !== undefined) this.#go(to);
   };
 
   #goTo(event: PointerEvent): void {

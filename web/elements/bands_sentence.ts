@@ -1,8 +1,13 @@
 import { css, html, nothing } from "lit";
 import { property, state } from "lit/decorators.js";
 import type { Span } from "./bands_pipeline.js";
+import { grouped } from "./figure.js";
+import { stepOf } from "./keys.js";
 import { Picture, tokenLabel } from "./picture.js";
 import { theme } from "./theme.js";
+import { words as bands } from "./words/en/bands.js";
+
+const words = bands.sentence;
 
 /** Told when the user presses a token. */
 export class TokenEvent extends Event {
@@ -113,7 +118,7 @@ export class RopewalkBandsSentence extends Picture {
     return html`<div
       class="tokens"
       role="group"
-      aria-label="The sentence: pressed tokens are the ${this.choosing}; a press takes a token, and one beside the phrase adds to it"
+      aria-label=${words.label[this.choosing]}
       @keydown=${this.#onKey}
       @focusin=${this.#onFocus}
     >
@@ -131,10 +136,8 @@ export class RopewalkBandsSentence extends Picture {
   }
 
   #renderMore() {
-    const count = Math.abs(this.more);
-    return html`<span class="between"
-      >… ${count.toLocaleString("en")} ${this.more > 0 ? "more" : "fewer"} between …</span
-    >`;
+    const count = grouped(Math.abs(this.more));
+    return html`<span class="between">${this.more > 0 ? words.more(count) : words.fewer(count)}</span>`;
   }
 
   readonly #onClick = (event: Event): void => {
@@ -147,15 +150,13 @@ export class RopewalkBandsSentence extends Picture {
 
   readonly #onKey = (event: KeyboardEvent): void => {
     const last = this.tokens.length - 1;
-    const steps: Record<string, number> = {
+    const to = stepOf(event, {
       ArrowLeft: this.cursor - 1,
       ArrowRight: this.cursor + 1,
       Home: 0,
       End: last,
-    };
-    const to = steps[event.key];
-    if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
+    });
+    if (to === undefined) return;
     this.renderRoot.querySelector<HTMLElement>(`[data-token="${Math.max(0, Math.min(last, to))}"]`)?.focus();
   };
 }

@@ -3,8 +3,12 @@ import { css, html, nothing, type PropertyValues, svg } from "lit";
 import { property, state } from "lit/decorators.js";
 import type { BandsResults } from "./bands_pipeline.js";
 import { figure } from "./figure.js";
+import { stepOf } from "./keys.js";
 import { fixed, Picture } from "./picture.js";
 import { angleColor, theme } from "./theme.js";
+import { words as bands } from "./words/en/bands.js";
+
+const words = bands.stack;
 
 /** Told when the user looks at a pair, or at none any more. */
 export class LookEvent extends Event {
@@ -160,27 +164,26 @@ export class RopewalkBandsStack extends Picture {
     const { parts, angles, wavelength, turns } = results;
     return html`
       <div class="head" aria-hidden="true">
-        <span>pair</span><span>what it gives</span><span>tokens<br />to one turn</span>
+        <span>${words.pair}</span><span>${words.part}</span><span>${words.turn}</span>
       </div>
       <div
         class="rows"
         role="group"
-        aria-label="Pairs, from the fastest to the slowest: pressed ones are muted"
+        aria-label=${words.label}
         @keydown=${this.#onKey}
         @focusin=${this.#onFocus}
         @focusout=${this.#onLeave}
         @pointerleave=${this.#onLeave}
       >
         ${Array.from(parts, (part, pair) => {
-          const tokens = figure(wavelength[pair] as number);
-          const never = (turns[pair] as number) < 1;
+          const label = (turns[pair] as number) < 1 ? words.muteNever : words.mute;
           return html`<button
             type="button"
             class=${pair === this.pair ? "looked" : ""}
             data-pair=${pair}
             tabindex=${pair === this.cursor ? 0 : -1}
             aria-pressed=${this.muted.includes(pair)}
-            aria-label="Mute pair ${pair}: it gives ${fixed(part, 3)}, turned by ${fixed(angles[pair] as number, 2)} radians; ${tokens} tokens to one turn${never ? ", which the context never completes" : ""}"
+            aria-label=${label(pair, fixed(part, 3), fixed(angles[pair] as number, 2), figure(wavelength[pair] as number))}
             @click=${this.#onClick}
             @pointerenter=${this.#onEnter}
           ></button>`;
@@ -250,15 +253,13 @@ export class RopewalkBandsStack extends Picture {
 
   readonly #onKey = (event: KeyboardEvent): void => {
     const last = (this.results?.parts.length ?? 1) - 1;
-    const steps: Record<string, number> = {
+    const to = stepOf(event, {
       ArrowUp: this.cursor - 1,
       ArrowDown: this.cursor + 1,
       Home: 0,
       End: last,
-    };
-    const to = steps[event.key];
-    if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
+    });
+    if (to === undefined) return;
     this.renderRoot.querySelector<HTMLElement>(`[data-pair="${Math.max(0, Math.min(last, to))}"]`)?.focus();
   };
 }

@@ -1,8 +1,12 @@
 import { css, html, nothing } from "lit";
 import { property } from "lit/decorators.js";
 import type { Cached, CacheShape } from "./cache_shapes.js";
+import { grouped } from "./figure.js";
 import { Picture } from "./picture.js";
 import { theme } from "./theme.js";
+import { words as cached } from "./words/en/cached.js";
+
+const words = cached.bars;
 
 export interface CacheRow {
   shape: CacheShape;
@@ -144,32 +148,31 @@ export class RopewalkCacheBars extends Picture {
     const { rows, per } = this;
     if (rows.length === 0) return nothing;
     const most = Math.max(...rows.map(({ asMha }) => asMha.elements[per]));
-    const layers = per === "all" ? "all layers" : "one layer";
     return html`
       <table>
         <thead>
           <tr>
-            <th class="model" scope="col">model</th>
-            <th scope="col">kept of a token in ${layers}; dashed, by multi-head attention with as many heads</th>
-            <th class="number" scope="col">elements</th>
-            <th class="number tokens" scope="col">of ${this.tokens.toLocaleString("en")} ${this.tokens === 1 ? "token" : "tokens"}</th>
-            <th class="source" scope="col">shape from</th>
+            <th class="model" scope="col">${words.model}</th>
+            <th scope="col">${words.kept(cached.layers[per])}</th>
+            <th class="number" scope="col">${words.elements}</th>
+            <th class="number tokens" scope="col">${words.bytes(grouped(this.tokens), this.tokens)}</th>
+            <th class="source" scope="col">${words.source}</th>
           </tr>
         </thead>
         <tbody>
-          ${rows.map(({ shape, cached, asMha }) => {
+          ${rows.map(({ shape, cached: kept, asMha }) => {
             const width = (elements: number) => `${(100 * elements) / most}%`;
-            const times = asMha.elements[per] / cached.elements[per];
+            const times = asMha.elements[per] / kept.elements[per];
             return html`<tr>
               <th class="model" scope="row"><b>${shape.name}</b><span>${keptWords(shape)}</span></th>
               <td class="bar">
-                <svg role="img" aria-label="${times.toFixed(1)} times less than multi-head attention">
+                <svg role="img" aria-label=${words.less(times.toFixed(1))}>
                   <rect class="mha" x="0" y="3" width=${width(asMha.elements[per])} height="16"></rect>
-                  <rect class="kept" x="0" y="3" width=${width(cached.elements[per])} height="16"></rect>
+                  <rect class="kept" x="0" y="3" width=${width(kept.elements[per])} height="16"></rect>
                 </svg>
               </td>
-              <td class="number">${cached.elements[per].toLocaleString("en")}</td>
-              <td class="number">${bytesText(cached.bytes)}</td>
+              <td class="number">${grouped(kept.elements[per])}</td>
+              <td class="number">${bytesText(kept.bytes)}</td>
               <td class="source"><a href=${shape.source.url}>${shape.source.name}</a></td>
             </tr>`;
           })}
@@ -180,9 +183,9 @@ export class RopewalkCacheBars extends Picture {
 }
 
 function keptWords({ nHeads, kept, nLayers }: CacheShape): string {
-  const layers = `${nLayers} layers`;
-  if ("nKvHeads" in kept) return `GQA ${kept.nKvHeads} of ${nHeads}, ${layers}`;
-  return `MLA ${kept.kvLoraRank} + ${kept.qkRopeHeadDim}, ${layers}`;
+  return "nKvHeads" in kept
+    ? words.grouped(kept.nKvHeads, nHeads, nLayers)
+    : words.latent(kept.kvLoraRank, kept.qkRopeHeadDim, nLayers);
 }
 
 /** Bytes in thousands, as papers and makers of memory count them. */

@@ -1,5 +1,6 @@
 /** What published models cache. Shapes are from the sources named; every number made of them is the kernels'. */
 import type { Ropewalk } from "ropewalk";
+import { words } from "./words/en/cached.js";
 
 export interface CacheShape {
   name: string;
@@ -21,39 +22,39 @@ const latent = { kvLoraRank: 512, qkRopeHeadDim: 64 };
 export const cacheShapes: readonly CacheShape[] = [
   {
     ...{ name: "Llama 3 8B", nLayers: 32, nHeads: 32, headDim: 128, kept: { nKvHeads: 8 } },
-    source: arxiv("2407.21783", "table 3"),
+    source: arxiv("2407.21783", words.table(3)),
   },
   {
     ...{ name: "Llama 3 70B", nLayers: 80, nHeads: 64, headDim: 128, kept: { nKvHeads: 8 } },
-    source: arxiv("2407.21783", "table 3"),
+    source: arxiv("2407.21783", words.table(3)),
   },
   {
     ...{ name: "Llama 3.1 405B", nLayers: 126, nHeads: 128, headDim: 128, kept: { nKvHeads: 8 } },
-    source: arxiv("2407.21783", "table 3"),
+    source: arxiv("2407.21783", words.table(3)),
   },
   {
     ...{ name: "Qwen2.5 72B", nLayers: 80, nHeads: 64, headDim: 128, kept: { nKvHeads: 8 } },
-    source: arxiv("2412.15115", "table 1"),
+    source: arxiv("2412.15115", words.table(1)),
   },
   {
     ...{ name: "Qwen3 235B-A22B", nLayers: 94, nHeads: 64, headDim: 128, kept: { nKvHeads: 4 } },
-    source: arxiv("2505.09388", "table 2"),
+    source: arxiv("2505.09388", words.table(2)),
   },
   {
     ...{ name: "DeepSeek 67B", nLayers: 95, nHeads: 64, headDim: 128, kept: { nKvHeads: 8 } },
-    source: arxiv("2401.02954", "table 2"),
+    source: arxiv("2401.02954", words.table(2)),
   },
   {
     ...{ name: "DeepSeek-V2-Lite", nLayers: 27, nHeads: 16, headDim: 128, kept: latent },
-    source: arxiv("2405.04434", "appendix B.1"),
+    source: arxiv("2405.04434", words.appendix("B.1")),
   },
   {
     ...{ name: "DeepSeek-V2", nLayers: 60, nHeads: 128, headDim: 128, kept: latent },
-    source: arxiv("2405.04434", "section 3.1.2"),
+    source: arxiv("2405.04434", words.section("3.1.2")),
   },
   {
     ...{ name: "DeepSeek-V3", nLayers: 61, nHeads: 128, headDim: 128, kept: latent },
-    source: arxiv("2412.19437", "section 4.2"),
+    source: arxiv("2412.19437", words.section("4.2")),
   },
 ];
 

@@ -4,21 +4,18 @@ import { bytesText, type CacheRow, RopewalkCacheBars } from "./cache_bars.js";
 import { cachedBy, cacheShapes, shapeNamed } from "./cache_shapes.js";
 import { controls, radios, slider } from "./controls.js";
 import { oneOf } from "./fields.js";
+import { grouped } from "./figure.js";
 import { instrument } from "./instrument.js";
 import { panels } from "./panels.js";
 import { theme } from "./theme.js";
+import { words } from "./words/en/cached.js";
 
 const contextLengths = [1, 1024, 4096, 8192, 32_768, 131_072, 1_000_000];
-const precisions = [
-  { bytes: 4, name: "32 bits" },
-  { bytes: 2, name: "16 bits" },
-  { bytes: 1, name: "8 bits" },
-  { bytes: 0.75, name: "6 bits" },
-] as const;
+const precisions = [4, 2, 1, 0.75] as const;
 
 const fields = {
   per: oneOf("layer", ["layer", "all"]),
-  bytesPerElement: oneOf(2, [4, 2, 1, 0.75]),
+  bytesPerElement: oneOf(2, precisions),
   cachedTokens: oneOf(131_072, contextLengths),
 };
 
@@ -90,24 +87,24 @@ export class RopewalkCached extends instrument(fields) {
     const less = (now: number) => `${(100 * (1 - now / dense)).toFixed(1)} %`;
     return html`
       <section class="panel">
-        <h2>What is kept of a token, in published models</h2>
+        <h2>${words.heading}</h2>
         <div class="fields">
           ${radios(
-            "Elements of",
+            words.per,
             "per",
             ["layer", "all"],
             per,
-            (value) => (value === "all" ? "all layers" : "one layer"),
+            (value) => words.layers[value],
             (value) => {
               this.per = value;
             },
           )}
           ${radios(
-            "Each in",
+            words.precision,
             "bytesPerElement",
-            precisions.map(({ bytes }) => bytes),
+            precisions,
             bytesPerElement,
-            (value) => precisions.find(({ bytes }) => bytes === value)?.name ?? "",
+            (bytes) => words.bits(8 * bytes),
             (value) => {
               this.bytesPerElement = value;
             },
@@ -115,11 +112,11 @@ export class RopewalkCached extends instrument(fields) {
         </div>
         ${slider({
           id: "cachedTokens",
-          label: "Tokens in the text, whose cache in all layers is",
-          shown: cachedTokens.toLocaleString("en"),
+          label: words.tokens,
+          shown: grouped(cachedTokens),
           last: contextLengths.length - 1,
           at: contextLengths.indexOf(cachedTokens),
-          words: `${cachedTokens.toLocaleString("en")} tokens`,
+          words: words.tokensSpoken(grouped(cachedTokens)),
           move: (value) => {
             this.cachedTokens = contextLengths[value] ?? 1;
           },
@@ -127,21 +124,15 @@ export class RopewalkCached extends instrument(fields) {
         <ropewalk-cache-bars .rows=${this.#rows} .per=${per} .tokens=${cachedTokens}></ropewalk-cache-bars>
         <div class="claims">
           <section>
-            <h3>«57 times smaller»: against what?</h3>
-            <p class="claim"><b id="times">${(mha / one).toFixed(1)} times</b></p>
-            <p class="words">
-              Against multi-head attention with DeepSeek-V2’s own 128 heads, which nobody built: ${mha.toLocaleString("en")}
-              elements of a token in a layer, against ${one.toLocaleString("en")}.
-            </p>
+            <h3>${words.times.heading}</h3>
+            <p class="claim"><b id="times">${words.times.value((mha / one).toFixed(1))}</b></p>
+            <p class="words">${words.times.against(grouped(mha), grouped(one))}</p>
           </section>
           <section>
-            <h3>«93.3 % less»: against what?</h3>
+            <h3>${words.less.heading}</h3>
             <p class="claim"><b id="less">${less(sixBits)}</b></p>
             <p class="words">
-              Against DeepSeek 67B, which has 8 heads of keys and values already: ${bytesText(dense)} of a token at 16 bits,
-              against ${bytesText(sixBits)} with V2’s cache at 6 bits on average, as it is served
-              (<a href="https://arxiv.org/abs/2405.04434">arXiv:2405.04434</a>, section 3.2.3). At 16 bits both it would be
-              ${less(sixteenBits)}. The paper prints no sum; this one gives its number.
+              ${words.less.against(bytesText(dense), bytesText(sixBits), less(sixteenBits), "https://arxiv.org/abs/2405.04434")}
             </p>
           </section>
         </div>

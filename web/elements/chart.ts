@@ -1,11 +1,50 @@
-import { css, html } from "lit";
+import { type Axis, type AxisScale, axisBottom, axisLeft } from "d3-axis";
+import { select } from "d3-selection";
+import { css, html, nothing, svg } from "lit";
 import { state } from "lit/decorators.js";
+import { grouped } from "./figure.js";
+import { stepOf } from "./keys.js";
 import { Picture } from "./picture.js";
+import { readout, theme } from "./theme.js";
 
-/** Axes, labels and the cursor of every chart. */
-export const chart = css`
+/** A chart that has less room than this, in CSS pixels, is that of a phone. */
+export const narrow = 480;
+
+type Scale = AxisScale<number>;
+
+/** The line at what is looked at, if anything is. */
+export function cursor(x: number | undefined, top: number, bottom: number) {
+  return x === undefined ? nothing : svg`<line class="cursor" x1=${x} x2=${x} y1=${top} y2=${bottom}></line>`;
+}
+
+const styles = css`
   :host {
     display: block;
+  }
+
+  .legend {
+    display: flex;
+    flex-wrap: wrap;
+    gap: 2px 16px;
+    margin: 0 0 4px;
+    padding: 0;
+    list-style: none;
+  }
+
+  .legend > * {
+    display: flex;
+    align-items: center;
+    gap: 8px;
+  }
+
+  p.legend {
+    justify-content: flex-end;
+    color: var(--soft);
+    font-size: 12px;
+  }
+
+  p.legend > * {
+    gap: 6px;
   }
 
   .chart {
@@ -41,23 +80,37 @@ export const chart = css`
   }
 `;
 
+/** Ink and paper, and with them the legend, axes, labels, cursor and readout of every chart. */
+export const chart = [theme, styles, readout];
+
 /** A picture along whose points one may walk, by pointer or by arrow keys, and read what each is. */
 export abstract class Chart extends Picture {
   /** What the cursor is at, for who cannot see it: said when a key brings it there, not at every step of a slider. */
   @state() protected said = "";
 
-  /** The point that is looked at. */
-  protected abstract readonly current: number | undefined;
+  /** The point that is looked at, unless somebody else keeps it. */
+  @state() protected at: number | undefined;
+
   /** The last one; the first is 0. */
   protected abstract readonly last: number;
   /** Points that Page Up and Page Down pass. */
   protected readonly page: number = 8;
+  /** From the left axis to its numbers, in CSS pixels. */
+  protected readonly gap: number = 6;
 
   /** The point nearest to a place, in CSS pixels from the chart's left and top; undefined where there is none. */
   protected abstract pointAt(x: number, y: number): number | undefined;
-  protected abstract lookAt(point: number | undefined): void;
   /** What there is to read of a point. */
   protected abstract sentence(point: number): string;
+
+  /** The point that is looked at. */
+  protected get current(): number | undefined {
+    return this.at;
+  }
+
+  protected lookAt(point: number | undefined): void {
+    this.at = point;
+  }
 
   /** What is pointed at and walked along. */
   protected renderChart(label: string, content: unknown) {
@@ -86,6 +139,31 @@ export abstract class Chart extends Picture {
     `;
   }
 
+  /** Draws ticks below the chart, into its `g.x`; both axes begin at the lower left. */
+  protected drawBottom(x: Scale, y: Scale, values: readonly number[], text = grouped): void {
+    const axis = axisBottom<number>(x)
+      .tickValues([...values])
+      .tickFormat(text)
+      .tickSize(4);
+    this.#draw("x", axis, 0, (y.range()[0] as number) + this.gap - 2);
+  }
+
+  /** Draws lines across the chart, into its `g.y` or another. */
+  protected drawLeft(x: Scale, y: Scale, values: readonly number[], text = grouped, name = "y"): void {
+    const [left, right] = x.range() as [number, number];
+    const axis = axisLeft<number>(y)
+      .tickValues([...values])
+      .tickFormat(text)
+      .tickSize(left - right - this.gap);
+    this.#draw(name, axis, left - this.gap, 0);
+  }
+
+  #draw(name: string, axis: Axis<number>, x: number, y: number): void {
+    const g = this.renderRoot.querySelector<SVGGElement>(`g.${name}`);
+    if (g === null) return;
+    select(g).attr("transform", `translate(${x} ${y})`).call(axis).select(".domain").remove();
+  }
+
   #goTo(point: number | undefined, says = false): void {
     this.lookAt(point);
     this.said = says && point !== undefined ? this.sentence(point) : "";
@@ -99,7 +177,7 @@ export abstract class Chart extends Picture {
 
   readonly #onKey = (event: KeyboardEvent): void => {
     const at = this.current ?? 0;
-    const steps: Record<string, number> = {
+    const to = stepOf(event, {
       ArrowLeft: at - 1,
       ArrowDown: at - 1,
       ArrowRight: at + 1,
@@ -108,11 +186,8 @@ export abstract class Chart extends Picture {
       PageUp: at + this.page,
       Home: 0,
       End: this.last,
-    };
-    const to = steps[event.key];
-    if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    this.#goTo(Math.max(0, Math.min(this.last, to)), true);
+    });
+    if (to !== undefined) this.#goTo(Math.max(0, Math.min(this.last, to)), true);
   };
 
   readonly #onPoint = (event: PointerEvent): void => {

@@ -10,17 +10,16 @@ import {
   lengths,
   longestMeasured,
   type Measurement,
-  type Phase,
   shapeOf,
   type Way,
   ways,
 } from "./cost_pipeline.js";
 import { oneOf } from "./fields.js";
+import { grouped } from "./figure.js";
 import { instrument } from "./instrument.js";
 import { panels } from "./panels.js";
 import { theme } from "./theme.js";
-
-const phaseWords: Record<Phase, string> = { decode: "one new token", prefill: "all tokens at once" };
+import { words } from "./words/en/cost.js";
 
 const fields = {
   phase: oneOf("decode", ["decode", "prefill"]),
@@ -80,33 +79,30 @@ export class RopewalkCost extends instrument(fields) {
       lengths.filter((length) => length <= longestMeasured[phase]).length * (phase === "decode" ? 3 : 2);
     return html`
       <section class="panel">
-        <h2>What a layer costs as the text grows</h2>
+        <h2>${words.heading}</h2>
         <div class="fields">
           ${radios(
-            "For",
+            words.phase,
             "phase",
             ["decode", "prefill"],
             phase,
-            (value) => `${value}: ${phaseWords[value]}`,
+            (value) => words.phases[value],
             (value) => {
               this.phase = value;
             },
           )}
           ${radios(
-            "Show",
+            words.quantity,
             "quantity",
             ["multiplyAdds", "bytes", "milliseconds"],
             quantity,
-            (value) =>
-              ({ multiplyAdds: "multiply-adds", bytes: "bytes moved", milliseconds: "time, measured here" })[
-                value
-              ],
+            (value) => words.quantities[value],
             (value) => {
               this.quantity = value;
             },
           )}
           ${radios(
-            "Layer of",
+            words.layer,
             "layer",
             Object.keys(layers) as LayerName[],
             isMeasured ? "DeepSeek-V2-Lite" : layer,
@@ -121,19 +117,19 @@ export class RopewalkCost extends instrument(fields) {
           isMeasured
             ? html`<div class="measure">
                 <button type="button" @click=${measuring ? () => this.#cancel() : () => this.#measure()}>
-                  ${measuring ? "Stop" : of === 0 ? "Measure on this machine" : "Measure again"}
+                  ${measuring ? words.stop : of === 0 ? words.measure : words.measureAgain}
                 </button>
-                <progress max=${all} .value=${of} aria-label="Measured"></progress>
+                <progress max=${all} .value=${of} aria-label=${words.measured}></progress>
                 <span role="status">${
                   this.measureProblem !== ""
                     ? this.measureProblem
                     : measuring
-                      ? `${of} of ${all} measured …`
+                      ? words.measuring(of, all)
                       : of === all
-                        ? "Measured: medians, one thread."
+                        ? words.medians
                         : of > 0
-                          ? `Stopped after ${of} of ${all}.`
-                          : "It takes some seconds and 200 MB; the page goes on meanwhile."
+                          ? words.stopped(of, all)
+                          : words.takes
                 }</span>
               </div>`
             : nothing
@@ -151,17 +147,10 @@ export class RopewalkCost extends instrument(fields) {
     const at = (way: Way) =>
       costOf(engine, shapeOf(layer), phase, way, length)[phase === "decode" ? "attend" : "total"][name];
     const [kept, absorbed] = [at("kept"), at("absorbed")];
-    const part = phase === "decode" ? "To attend alone, with" : "Together, with";
     const ratio = absorbed / kept;
-    const compared =
-      ratio >= 1 ? `${ratio.toFixed(1)} times as much` : `${(1 / ratio).toFixed(1)} times less`;
+    const compared = ratio >= 1 ? words.more(ratio.toFixed(1)) : words.less((1 / ratio).toFixed(1));
     return html`<p class="words" id="verdict">
-      ${part} ${length.toLocaleString("en")} tokens: ${quantityText[quantity](absorbed)} absorbed, which is ${compared} as naive
-      with everything kept. ${
-        phase === "decode"
-          ? "A new token waits for memory rather than for arithmetic: that is why the trade pays."
-          : "Where all queries come at once, what was expanded serves them all: prefill is naive, and decode absorbed."
-      }
+      ${words.verdicts[phase](grouped(length), quantityText[quantity](absorbed), compared)}
     </p>`;
   }
 
@@ -192,7 +181,7 @@ export class RopewalkCost extends instrument(fields) {
 
   #fail(problem: string): void {
     this.#cancel();
-    this.measureProblem = `It could not be measured. ${problem}`;
+    this.measureProblem = words.problem(problem);
   }
 
   /** What runs is ended with its memory; what was measured stays. */

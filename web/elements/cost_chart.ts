@@ -1,13 +1,15 @@
-import { axisBottom, axisLeft } from "d3-axis";
 import { type ScaleLogarithmic, scaleLog } from "d3-scale";
-import { select as selectNode } from "d3-selection";
 import { line } from "d3-shape";
 import { css, html, nothing, svg } from "lit";
-import { property, query, state } from "lit/decorators.js";
+import { property } from "lit/decorators.js";
 import { bytesText } from "./cache_bars.js";
-import { Chart, chart } from "./chart.js";
+import { Chart, chart, cursor, narrow } from "./chart.js";
 import { lengths, type Measurement, type Phase, type Way, ways } from "./cost_pipeline.js";
-import { readout, theme } from "./theme.js";
+import { grouped } from "./figure.js";
+import { hiddenTable } from "./table.js";
+import { words as cost } from "./words/en/cost.js";
+
+const words = cost.chart;
 
 export type Quantity = "multiplyAdds" | "bytes" | "milliseconds";
 
@@ -15,17 +17,10 @@ export type Quantity = "multiplyAdds" | "bytes" | "milliseconds";
 export type Curves = Record<Way, readonly (number | undefined)[]>;
 
 const margin = { top: 16, right: 22, bottom: 38, left: 62 };
-const narrow = 480;
 const dashes: Record<Way, string> = { kept: "2 3", expanded: "7 4", absorbed: "" };
 
-export const wayWords: Record<Way, string> = {
-  kept: "naive, all heads’ keys and values kept",
-  expanded: "naive, expanded from latents each time",
-  absorbed: "absorbed, latents as they are",
-};
-
 export const quantityText: Record<Quantity, (value: number) => string> = {
-  multiplyAdds: (value) => `${siText(value)} multiply-adds`,
+  multiplyAdds: (value) => words.multiplyAdds(siText(value)),
   bytes: bytesText,
   milliseconds: (value) => `${value >= 99.5 ? Math.round(value) : value.toPrecision(2)} ms`,
 };
@@ -40,24 +35,11 @@ interface Layout {
 /** What a layer costs as the text grows, in three ways, both axes by powers. */
 export class RopewalkCostChart extends Chart {
   static override styles = [
-    theme,
     chart,
-    readout,
     css`
       .legend {
-        display: flex;
-        flex-wrap: wrap;
-        gap: 2px 18px;
-        margin: 0 0 4px;
-        padding: 0;
+        column-gap: 18px;
         color: var(--ink);
-        list-style: none;
-      }
-
-      .legend li {
-        display: flex;
-        align-items: center;
-        gap: 8px;
       }
 
       .legend svg {
@@ -84,16 +66,7 @@ export class RopewalkCostChart extends Chart {
   @property({ attribute: false }) curves: Curves | undefined;
   @property() quantity: Quantity = "multiplyAdds";
 
-  @state() private at: number | undefined;
-
-  @query("g.x") private readonly xAxis!: SVGGElement | null;
-  @query("g.y") private readonly yAxis!: SVGGElement | null;
-
   #layout: Layout | undefined;
-
-  protected override get current() {
-    return this.at;
-  }
 
   protected override get last() {
     return lengths.length - 1;
@@ -104,10 +77,6 @@ export class RopewalkCostChart extends Chart {
     if (length === undefined) return undefined;
     const off = lengths.map((one) => Math.abs(Math.log(one / length)));
     return off.indexOf(Math.min(...off));
-  }
-
-  protected override lookAt(at: number | undefined) {
-    this.at = at;
   }
 
   protected override willUpdate(): void {
@@ -134,29 +103,28 @@ export class RopewalkCostChart extends Chart {
     const layout = this.#layout;
     if (curves === undefined || layout === undefined) return nothing;
     const { width, height, x, y } = layout;
-    const bottom = height - margin.bottom;
     const path = (way: Way) =>
       line<number | undefined>(
         (_, i) => x(lengths[i] as number),
         (value) => y(value as number),
       ).defined((value) => value !== undefined)(curves[way]) ?? "";
-    const cursor = at === undefined ? undefined : x(lengths[at] as number);
+    const looked = at === undefined ? undefined : x(lengths[at] as number);
     return html`
       <ul class="legend">
         ${ways.map(
           (way) => html`<li>
             <svg aria-hidden="true"><path class="curve" stroke-dasharray=${dashes[way]} d="M0 5H34"></path></svg>
-            ${wayWords[way]}
+            ${words.ways[way]}
           </li>`,
         )}
       </ul>
       ${this.renderChart(
-        "Cost by length: arrow keys go from one length to the next",
+        words.label,
         html`<svg width=${width} height=${height} aria-hidden="true">
-          <g class="y" transform="translate(${margin.left - 6} 0)"></g>
-          <g class="x" transform="translate(0 ${bottom + 4})"></g>
-          <text x=${width - margin.right} y=${height - 2} text-anchor="end">tokens, those before with the new ones</text>
-          ${cursor === undefined ? nothing : svg`<line class="cursor" x1=${cursor} x2=${cursor} y1=${margin.top} y2=${bottom}></line>`}
+          <g class="y"></g>
+          <g class="x"></g>
+          <text x=${width - margin.right} y=${height - 2} text-anchor="end">${words.x}</text>
+          ${cursor(looked, margin.top, height - margin.bottom)}
           ${ways.map(
             (way) => svg`<path class="curve" stroke-dasharray=${dashes[way]} d=${path(way)}></path>
               ${curves[way].map((value, i) =>
@@ -167,36 +135,21 @@ export class RopewalkCostChart extends Chart {
           )}
         </svg>`,
       )}
-      ${this.renderReadout("Point at a length, or walk along them with the arrow keys.", (point) => this.#lines(point))}
+      ${this.renderReadout(words.hint, (point) => this.#lines(point))}
       ${this.#renderTable(curves)}
     `;
   }
 
   protected override updated(): void {
-    const layout = this.#layout;
-    if (layout === undefined || this.xAxis === null || this.yAxis === null) return;
-    const { width, x, y } = layout;
+    if (this.#layout === undefined) return;
+    const { x, y, width } = this.#layout;
     const [low, high] = x.domain() as [number, number];
     const shown = lengths.filter(
       (length, i) => length >= low && length <= high && (width >= narrow || i % 3 === 0),
     );
-    selectNode(this.xAxis)
-      .call(
-        axisBottom<number>(x)
-          .tickValues(shown)
-          .tickFormat((value) => value.toLocaleString("en"))
-          .tickSize(4),
-      )
-      .call((g) => g.select(".domain").remove());
     const powers = y.ticks(5).filter((value) => Number.isInteger(Math.log10(value)));
-    selectNode(this.yAxis)
-      .call(
-        axisLeft<number>(y)
-          .tickValues(powers)
-          .tickFormat((value) => this.#tick(value))
-          .tickSize(-(width - margin.left - margin.right) - 6),
-      )
-      .call((g) => g.select(".domain").remove());
+    this.drawBottom(x, y, shown);
+    this.drawLeft(x, y, powers, (value) => this.#tick(value));
   }
 
   #tick(value: number): string {
@@ -205,42 +158,34 @@ export class RopewalkCostChart extends Chart {
   }
 
   #lines(at: number) {
-    const { curves, quantity } = this;
-    return html`<b>${(lengths[at] as number).toLocaleString("en")} tokens</b>${ways.map((way) => {
-      const value = curves?.[way][at];
-      return value === undefined ? nothing : html`<br />${wayWords[way]}: ${quantityText[quantity](value)}`;
-    })}`;
+    const tokens = words.tokens(grouped(lengths[at] as number));
+    return html`<b>${tokens}</b>${this.#costs(at).map((line) => html`<br />${line}`)}`;
   }
 
   protected override sentence(at: number): string {
-    const { curves, quantity } = this;
-    const parts = ways.flatMap((way) => {
-      const value = curves?.[way][at];
-      return value === undefined ? [] : [`${wayWords[way]}: ${quantityText[quantity](value)}`];
+    return words.said(grouped(lengths[at] as number), this.#costs(at));
+  }
+
+  /** Of each way that there is one for. */
+  #costs(at: number): string[] {
+    return ways.flatMap((way) => {
+      const value = this.curves?.[way][at];
+      return value === undefined ? [] : [words.atWay(way, quantityText[this.quantity](value))];
     });
-    return `${(lengths[at] as number).toLocaleString("en")} tokens. ${parts.join("; ")}`;
   }
 
   #renderTable(curves: Curves) {
-    return html`<div class="visually-hidden">
-      <table>
-        <caption>Cost of one layer</caption>
-        <thead>
-          <tr><th scope="col">tokens</th>${ways.map((way) => html`<th scope="col">${wayWords[way]}</th>`)}</tr>
-        </thead>
-        <tbody>
-          ${lengths.map(
-            (length, i) => html`<tr>
-              <th scope="row">${length.toLocaleString("en")}</th>
-              ${ways.map((way) => {
-                const value = curves[way][i];
-                return html`<td>${value === undefined ? "not measured" : quantityText[this.quantity](value)}</td>`;
-              })}
-            </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>`;
+    return hiddenTable(
+      words.table.caption,
+      [words.table.tokens, ...ways.map((way) => words.ways[way])],
+      lengths.map((length, i) => [
+        grouped(length),
+        ...ways.map((way) => {
+          const value = curves[way][i];
+          return value === undefined ? words.table.notMeasured : quantityText[this.quantity](value);
+        }),
+      ]),
+    );
   }
 }
 

@@ -1,14 +1,12 @@
-import { axisBottom, axisLeft } from "d3-axis";
 import { type ScaleContinuousNumeric, scaleLinear, scaleLog } from "d3-scale";
-import { select as selectNode } from "d3-selection";
 import { area } from "d3-shape";
 import { css, html, nothing, svg } from "lit";
-import { property, query, state } from "lit/decorators.js";
-import { Chart, chart } from "./chart.js";
+import { property } from "lit/decorators.js";
+import { Chart, chart, cursor } from "./chart.js";
 import type { Axis, Curve, Doubt } from "./doubts.js";
 import { grouped } from "./figure.js";
 import { fixed } from "./picture.js";
-import { readout, theme } from "./theme.js";
+import { hiddenTable } from "./table.js";
 import { words } from "./words/en/doubts.js";
 
 const margin = { top: 8, right: 18, bottom: 40, left: 36 };
@@ -34,9 +32,7 @@ function scale({ scale }: Axis, domain: readonly number[], range: readonly numbe
 /** The curves of a doubt, small enough for a margin. Where a curve swings faster than can be drawn it is a band. */
 export class RopewalkDoubtCurve extends Chart {
   static override styles = [
-    theme,
     chart,
-    readout,
     css`
       /* It stands on the page's paper, in no panel. */
       :host {
@@ -44,18 +40,7 @@ export class RopewalkDoubtCurve extends Chart {
       }
 
       .legend {
-        display: flex;
-        flex-wrap: wrap;
-        gap: 0 16px;
-        margin: 0 0 4px;
-        padding: 0;
-        list-style: none;
-      }
-
-      .legend li {
-        display: flex;
-        align-items: center;
-        gap: 8px;
+        row-gap: 0;
       }
 
       .legend svg {
@@ -101,16 +86,7 @@ export class RopewalkDoubtCurve extends Chart {
 
   @property({ attribute: false }) doubt: Doubt | undefined;
 
-  @state() private at: number | undefined;
-
-  @query("g.x") private readonly xAxis!: SVGGElement | null;
-  @query("g.y") private readonly yAxis!: SVGGElement | null;
-
   #layout: Layout | undefined;
-
-  protected override get current() {
-    return this.at;
-  }
 
   protected override get last() {
     return (this.doubt?.spans.length ?? 1) - 1;
@@ -122,10 +98,6 @@ export class RopewalkDoubtCurve extends Chart {
     if (at === undefined || spans.length === 0) return undefined;
     const off = spans.map(({ first, last }) => Math.max(first - at, at - last));
     return off.indexOf(Math.min(...off));
-  }
-
-  protected override lookAt(at: number | undefined) {
-    this.at = at;
   }
 
   protected override willUpdate(): void {
@@ -151,7 +123,6 @@ export class RopewalkDoubtCurve extends Chart {
     const layout = this.#layout;
     if (doubt === undefined || layout === undefined) return nothing;
     const { width, height, x, y } = layout;
-    const bottom = height - margin.bottom;
     const drawn = ({ least, greatest }: Curve, order: string) => {
       const band = area<number>(
         (span) => x(this.#middle(span)),
@@ -163,18 +134,18 @@ export class RopewalkDoubtCurve extends Chart {
         <path class="curve ${order}" d=${edges.join("")}></path>`;
     };
     const [low] = y.domain() as [number];
-    const cursor = at === undefined ? undefined : x(this.#middle(at));
+    const looked = at === undefined ? undefined : x(this.#middle(at));
     return html`
       ${doubt.curves.length === 1 ? nothing : this.#renderLegend(doubt.curves)}
       ${this.renderChart(
         words.label(doubt.title, doubt.x.words),
         html`<svg width=${width} height=${height} aria-hidden="true">
-          <g class="y" transform="translate(${margin.left - 6} 0)"></g>
-          <g class="x" transform="translate(0 ${bottom + 4})"></g>
+          <g class="y"></g>
+          <g class="x"></g>
           <text x=${width - margin.right} y=${height - 4} text-anchor="end">${doubt.x.words}</text>
           ${low < 0 ? svg`<line class="zero" x1=${margin.left} x2=${width - margin.right} y1=${y(0)} y2=${y(0)}></line>` : nothing}
           ${doubt.curves.map((curve, i) => drawn(curve, orders[i] ?? "")).reverse()}
-          ${cursor === undefined ? nothing : svg`<line class="cursor" x1=${cursor} x2=${cursor} y1=${margin.top} y2=${bottom}></line>`}
+          ${cursor(looked, margin.top, height - margin.bottom)}
           ${doubt.marks.map((mark) => svg`<circle cx=${x(mark.x)} cy=${y(mark.y)} r="3.5"></circle>`)}
         </svg>`,
       )}
@@ -199,26 +170,11 @@ export class RopewalkDoubtCurve extends Chart {
   }
 
   protected override updated(): void {
-    const layout = this.#layout;
     const { doubt } = this;
-    if (doubt === undefined || layout === undefined || this.xAxis === null || this.yAxis === null) return;
-    const { width, x, y } = layout;
-    selectNode(this.xAxis)
-      .call(
-        axisBottom<number>(x)
-          .tickValues([...doubt.x.ticks])
-          .tickFormat(number)
-          .tickSize(4),
-      )
-      .call((g) => g.select(".domain").remove());
-    selectNode(this.yAxis)
-      .call(
-        axisLeft<number>(y)
-          .tickValues([...doubt.y.ticks])
-          .tickFormat(number)
-          .tickSize(-(width - margin.left - margin.right) - 6),
-      )
-      .call((g) => g.select(".domain").remove());
+    if (doubt === undefined || this.#layout === undefined) return;
+    const { x, y } = this.#layout;
+    this.drawBottom(x, y, doubt.x.ticks, number);
+    this.drawLeft(x, y, doubt.y.ticks, number);
   }
 
   #place({ x, spans }: Doubt, span: number): string {
@@ -242,22 +198,14 @@ export class RopewalkDoubtCurve extends Chart {
   }
 
   #renderTable(doubt: Doubt) {
-    return html`<div class="visually-hidden">
-      <table>
-        <caption>${doubt.title}</caption>
-        <thead>
-          <tr><th scope="col">${doubt.x.words}</th>${doubt.curves.map(({ name }) => html`<th scope="col">${name}</th>`)}</tr>
-        </thead>
-        <tbody>
-          ${doubt.spans.map(
-            (_, span) => html`<tr>
-              <th scope="row">${this.#place(doubt, span)}</th>
-              ${doubt.curves.map((curve) => html`<td>${this.#value(doubt, curve, span)}</td>`)}
-            </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>`;
+    return hiddenTable(
+      doubt.title,
+      [doubt.x.words, ...doubt.curves.map(({ name }) => name)],
+      doubt.spans.map((_, span) => [
+        this.#place(doubt, span),
+        ...doubt.curves.map((curve) => this.#value(doubt, curve, span)),
+      ]),
+    );
   }
 }
 

@@ -1,4 +1,3 @@
-import { axisBottom, axisLeft } from "d3-axis";
 import {
   type ScaleLinear,
   type ScaleLogarithmic,
@@ -7,22 +6,20 @@ import {
   scaleLog,
   scaleSymlog,
 } from "d3-scale";
-import { select as selectNode } from "d3-selection";
 import { line } from "d3-shape";
 import { css, html, nothing, type PropertyValues, svg } from "lit";
-import { property, query, state } from "lit/decorators.js";
+import { property } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
-import { Chart, chart } from "./chart.js";
+import { Chart, chart, cursor, narrow } from "./chart.js";
 import { figure } from "./drowning.js";
 import { grouped } from "./figure.js";
 import { furthest, type IntegerResults, lost, same, stops } from "./integer_pipeline.js";
 import { fixed, PositionEvent } from "./picture.js";
-import { readout, theme } from "./theme.js";
+import { hiddenTable } from "./table.js";
 import { words as all } from "./words/en/integer.js";
 
 const words = all.drowningCurves;
 const margin = { top: 44, right: 12, bottom: 40, left: 52 };
-const narrow = 480;
 const powers = [0, 1, 10, 100, 1000, 10_000, 100_000];
 
 interface Layout {
@@ -37,9 +34,7 @@ interface Layout {
 /** What is left of a word, and how long it has become, from position to position. */
 export class RopewalkDrowningCurves extends Chart {
   static override styles = [
-    theme,
     chart,
-    readout,
     css`
       h3 {
         margin: 0 0 4px;
@@ -86,17 +81,7 @@ export class RopewalkDrowningCurves extends Chart {
   @property() word = "";
   @property() other = "";
 
-  @state() private stop: number | undefined;
-
-  @query("g.x") private readonly xAxis!: SVGGElement | null;
-  @query("g.cosine") private readonly cosineAxis!: SVGGElement | null;
-  @query("g.length") private readonly lengthAxis!: SVGGElement | null;
-
   #layout: Layout | undefined;
-
-  protected override get current() {
-    return this.stop;
-  }
 
   protected override get last() {
     return stops.length - 1;
@@ -104,10 +89,6 @@ export class RopewalkDrowningCurves extends Chart {
 
   protected override pointAt(x: number) {
     return this.#layout && nearestStop(this.#layout.x.invert(x));
-  }
-
-  protected override lookAt(stop: number | undefined) {
-    this.stop = stop;
   }
 
   protected override willUpdate(changed: PropertyValues): void {
@@ -136,39 +117,38 @@ export class RopewalkDrowningCurves extends Chart {
   }
 
   protected override render() {
-    const { results, position, stop } = this;
+    const { results, position, at: stop } = this;
     const layout = this.#layout;
     if (results === undefined || layout === undefined) return nothing;
     const { width, height, lengthHeight, x, cosine, length } = layout;
     const { curves } = results;
     const curve = (values: Float32Array, y: (value: number) => number) =>
       line<number>((_, i) => x(stops[i] as number), y)(Array.from(values)) ?? "";
-    const upright = (name: string, at: number, top: number, bottom: number) =>
-      svg`<line class=${name} x1=${x(at)} x2=${x(at)} y1=${top} y2=${bottom}></line>`;
-    const cursor = (top: number, bottom: number) =>
-      stop === undefined ? nothing : upright("cursor", stops[stop] as number, top, bottom);
+    const looked = stop === undefined ? undefined : x(stops[stop] as number);
+    const here = (top: number, bottom: number) =>
+      svg`<line class="at" x1=${x(position)} x2=${x(position)} y1=${top} y2=${bottom}></line>`;
     const dot = (y: number) => svg`<circle class="dot" cx=${x(position)} cy=${y} r="5"></circle>`;
     return html`
       ${this.renderChart(
         words.label,
         html`<h3>${words.cosines(this.word, this.other)}</h3>
         <svg width=${width} height=${height} aria-hidden="true">
-          <g class="cosine" transform="translate(${margin.left - 6} 0)"></g>
+          <g class="cosine"></g>
           ${this.#renderMark(layout, results.lostFrom, (from) => words.lost(lost, from), 12)}
           ${this.#renderMark(layout, results.sameFrom, (from) => words.same(same, from), 30)}
           <path class="curve own" d=${curve(curves.cosine, cosine)}></path>
           <path class="curve alike" d=${curve(curves.alike, cosine)}></path>
-          ${upright("at", position, margin.top, height - 10)}
-          ${cursor(margin.top, height - 10)}
+          ${here(margin.top, height - 10)}
+          ${cursor(looked, margin.top, height - 10)}
           ${dot(cosine(results.cosine))}${dot(cosine(results.alike))}
         </svg>
         <h3>${words.length(this.word)}</h3>
         <svg width=${width} height=${lengthHeight} aria-hidden="true">
-          <g class="length" transform="translate(${margin.left - 6} 0)"></g>
-          <g class="x" transform="translate(0 ${lengthHeight - margin.bottom + 4})"></g>
+          <g class="length"></g>
+          <g class="x"></g>
           <path class="curve length-of" d=${curve(curves.length, length)}></path>
-          ${upright("at", position, 10, lengthHeight - margin.bottom)}
-          ${cursor(10, lengthHeight - margin.bottom)}
+          ${here(10, lengthHeight - margin.bottom)}
+          ${cursor(looked, 10, lengthHeight - margin.bottom)}
           ${dot(length(results.lengths[2] as number))}
           <text x=${width - margin.right} y=${lengthHeight - 2} text-anchor="end">${words.position}</text>
         </svg>`,
@@ -200,7 +180,7 @@ export class RopewalkDrowningCurves extends Chart {
       this.#pick(this.pointAt(event.clientX - box.left));
     });
     this.addEventListener("keydown", (event) => {
-      if (event.key === "Enter") this.#pick(this.stop);
+      if (event.key === "Enter") this.#pick(this.at);
     });
   }
 
@@ -210,37 +190,24 @@ export class RopewalkDrowningCurves extends Chart {
   }
 
   protected override updated(): void {
-    const layout = this.#layout;
-    const { xAxis, cosineAxis, lengthAxis } = this;
-    if (layout === undefined || xAxis === null || cosineAxis === null || lengthAxis === null) return;
-    const { width, x, cosine, length } = layout;
-    const across = -(width - margin.left - margin.right) - 6;
-    const bare = (g: { select(name: string): { remove(): void } }) => g.select(".domain").remove();
-    const bottom = axisBottom<number>(x).tickValues(powers).tickSize(4);
-    selectNode(xAxis)
-      .call(
-        bottom.tickFormat((value) =>
-          width < narrow && value > 1000 ? words.thousands(value / 1000) : grouped(value),
-        ),
-      )
-      .call(bare as never);
-    selectNode(xAxis).select(".tick:last-of-type text").attr("text-anchor", "end").attr("dx", "8");
-    selectNode(cosineAxis)
-      .call(
-        axisLeft<number>(cosine)
-          .ticks(5)
-          .tickFormat((value) => fixed(value, 1))
-          .tickSize(across),
-      )
-      .call(bare as never);
-    selectNode(lengthAxis)
-      .call(
-        axisLeft<number>(length)
-          .tickValues(powers.filter((value) => value >= 10 && value <= (length.domain()[1] ?? 0)))
-          .tickFormat(grouped)
-          .tickSize(across),
-      )
-      .call(bare as never);
+    if (this.#layout === undefined) return;
+    const { width, x, cosine, length } = this.#layout;
+    const longest = length.domain()[1] ?? 0;
+    this.drawLeft(x, cosine, cosine.ticks(5), (value) => fixed(value, 1), "cosine");
+    this.drawLeft(
+      x,
+      length,
+      powers.filter((value) => value >= 10 && value <= longest),
+      grouped,
+      "length",
+    );
+    this.drawBottom(x, length, powers, (value) =>
+      width < narrow && value > 1000 ? words.thousands(value / 1000) : grouped(value),
+    );
+    // The last number ends where the chart does.
+    const last = this.renderRoot.querySelector(".x .tick:last-of-type text");
+    last?.setAttribute("text-anchor", "end");
+    last?.setAttribute("dx", "8");
   }
 
   protected override sentence(stop: number): string {
@@ -260,23 +227,19 @@ export class RopewalkDrowningCurves extends Chart {
   #renderTable({ curves }: IntegerResults) {
     if (this.settled === 0) return nothing;
     const { table } = words;
-    return html`<div class="visually-hidden"><table>
-      <caption>${table.caption(this.word)}</caption>
-      <thead>
-        <tr><th scope="col">${table.position}</th><th scope="col">${table.length}</th><th scope="col">${table.cosine}</th><th scope="col">${table.alike(this.other)}</th></tr>
-      </thead>
-      <tbody>
-        ${powers.map((position) => {
-          const i = stops.indexOf(position);
-          return html`<tr>
-            <th scope="row">${position}</th>
-            <td>${figure(curves.length[i] as number)}</td>
-            <td>${fixed(curves.cosine[i] as number, 4)}</td>
-            <td>${fixed(curves.alike[i] as number, 4)}</td>
-          </tr>`;
-        })}
-      </tbody>
-    </table></div>`;
+    return hiddenTable(
+      table.caption(this.word),
+      [table.position, table.length, table.cosine, table.alike(this.other)],
+      powers.map((position) => {
+        const i = stops.indexOf(position);
+        return [
+          position,
+          figure(curves.length[i] as number),
+          fixed(curves.cosine[i] as number, 4),
+          fixed(curves.alike[i] as number, 4),
+        ];
+      }),
+    );
   }
 }
 

@@ -12,3 +12,8 @@ export function figure(value: number): string {
   if (value >= 99.95) return grouped(Math.round(value));
   return value >= 0.95 ? value.toFixed(1) : value.toPrecision(2);
 }
+
+/** A difference that may be no more than rounding. */
+export function exponential(value: number): string {
+  return value === 0 ? "0" : value.toExponential(1).replace("-", "−");
+}

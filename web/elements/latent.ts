@@ -2,6 +2,7 @@ import { html, nothing, type PropertyValues } from "lit";
 import type { Ropewalk } from "ropewalk";
 import { controls, radios, slider } from "./controls.js";
 import { oneOf, whole } from "./fields.js";
+import { exponential, grouped } from "./figure.js";
 import { instrument } from "./instrument.js";
 import { RopewalkLatentFlow } from "./latent_flow.js";
 import { LatentPipeline, type LatentResults, latentDims } from "./latent_pipeline.js";
@@ -10,6 +11,7 @@ import { tokenLabel } from "./picture.js";
 import { textField, textFieldStyle, textState } from "./text_field.js";
 import { theme } from "./theme.js";
 import { tokenize } from "./tokens.js";
+import { words } from "./words/en/latent.js";
 
 const mostTokens = 64;
 
@@ -54,13 +56,13 @@ export class RopewalkLatent extends instrument(fields) {
   protected override renderInstrument() {
     return html`
       <section class="panel">
-        ${textField(this.text, `${this.#tokens.length} tokens`, (text) => {
+        ${textField(this.text, words.tokens(this.#tokens.length), (text) => {
           this.text = text;
         })}
       </section>
       ${
         this.#tokens.length === 0
-          ? html`<p class="empty">Type a sentence above: there is nothing to attend to.</p>`
+          ? html`<p class="empty">${words.empty}</p>`
           : this.#results === undefined
             ? nothing
             : this.#renderSentence(this.#results)
@@ -73,33 +75,39 @@ export class RopewalkLatent extends instrument(fields) {
     const tokens = this.#tokens;
     const { difference, elements, bytes, naive, absorbed, shape, keys } = results;
     const token = tokenLabel(tokens[newest] ?? "");
-    const times = (n: number) => n.toLocaleString("en");
     return html`
       <section class="panel">
-        <h2>One token, by two routes to the same output</h2>
+        <h2>${words.heading}</h2>
         ${slider({
           id: "newest",
-          label: "The sentence so far: everything before the newest token is in the cache",
-          shown: `${newest + 1} of ${tokens.length}`,
+          label: words.newest,
+          shown: words.newestShown(newest + 1, tokens.length),
           last: tokens.length - 1,
           at: newest,
-          words: `newest token ${token}, ${newest + 1} of ${tokens.length}; ${times(bytes.latent)} bytes cached`,
+          words: words.newestSpoken(token, newest + 1, tokens.length, grouped(bytes.latent)),
           move: (value) => {
             this.newest = value;
           },
         })}
         <div class="fields">
-          ${radios("Heads", "nHeads", [1, 2, 4, 8], this.nHeads, String, (value) => {
+          ${radios(words.heads, "nHeads", [1, 2, 4, 8], this.nHeads, String, (value) => {
             this.nHeads = value;
           })}
           ${radios("kv_lora_rank", "kvLoraRank", [8, 16, 32, 64], this.kvLoraRank, String, (value) => {
             this.kvLoraRank = value;
           })}
-          ${radios("q_lora_rank", "qLoraRank", ["none", "24"], this.qLoraRank, String, (value) => {
-            this.qLoraRank = value;
-          })}
           ${radios(
-            "Head shown",
+            "q_lora_rank",
+            "qLoraRank",
+            ["none", "24"],
+            this.qLoraRank,
+            (value) => (value === "none" ? words.noRank : value),
+            (value) => {
+              this.qLoraRank = value;
+            },
+          )}
+          ${radios(
+            words.head,
             "head",
             Array.from({ length: this.nHeads }, (_, h) => h),
             this.head,
@@ -112,35 +120,34 @@ export class RopewalkLatent extends instrument(fields) {
         <dl class="readouts">
           ${readout(
             "difference",
-            "largest difference of the two outputs",
-            difference.out === 0 ? "0" : difference.out.toExponential(1),
-            html`of a weight ${difference.weights === 0 ? "0" : difference.weights.toExponential(1)}: rounding alone`,
+            words.difference,
+            exponential(difference.out),
+            words.weightDifference(exponential(difference.weights)),
           )}
           ${readout(
             "elements",
-            "kept of each token",
-            `${elements.latent} elements`,
-            `keys and values of ${shape.nHeads} ${shape.nHeads === 1 ? "head" : "heads"}: ${elements.heads}`,
+            words.elements,
+            words.elementsKept(elements.latent),
+            words.elementsOfHeads(shape.nHeads, elements.heads),
           )}
           ${readout(
             "bytes",
-            `kept of ${keys} ${keys === 1 ? "token" : "tokens"}`,
-            `${times(bytes.latent)} B`,
-            `keys and values: ${times(bytes.heads)} B`,
+            words.bytes(keys),
+            `${grouped(bytes.latent)} B`,
+            words.bytesOfHeads(grouped(bytes.heads)),
           )}
           ${readout(
             "work",
-            "multiply-adds of this token: naive · absorbed",
-            `${times(naive.cost.total.multiplyAdds)} · ${times(absorbed.cost.total.multiplyAdds)}`,
-            `of them to expand ${times(naive.cost.expand.multiplyAdds)}, to absorb ${times(absorbed.cost.expand.multiplyAdds)}`,
+            words.work,
+            `${grouped(naive.cost.total.multiplyAdds)} · ${grouped(absorbed.cost.total.multiplyAdds)}`,
+            words.workOfThem(
+              grouped(naive.cost.expand.multiplyAdds),
+              grouped(absorbed.cost.expand.multiplyAdds),
+            ),
           )}
         </dl>
         <ropewalk-latent-flow .results=${results} .tokens=${tokens} .head=${this.head}></ropewalk-latent-flow>
-        <p class="words">
-          Nothing here is trained: embeddings and matrices are drawn from a seed and each token’s text. Heads have
-          ${latentDims.qkNopeHeadDim} components that are not rotated and ${latentDims.qkRopeHeadDim} that are; DeepSeek-V2’s
-          have 128 and 64, with a latent of 512.
-        </p>
+        <p class="words">${words.untrained(latentDims.qkNopeHeadDim, latentDims.qkRopeHeadDim)}</p>
       </section>
     `;
   }

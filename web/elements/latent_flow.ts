@@ -4,8 +4,12 @@ import { guard } from "lit/directives/guard.js";
 import { fitted, measureIn } from "./labels.js";
 import type { LatentResults, Route } from "./latent_pipeline.js";
 import { fixed, Picture, tokenLabel } from "./picture.js";
+import { hiddenTable } from "./table.js";
 import { drawTensor, type TensorImage } from "./tensor_image.js";
 import { theme } from "./theme.js";
+import { words as latent } from "./words/en/latent.js";
+
+const words = latent.flow;
 
 /** A tensor of the flow, and at which size it is drawn. */
 interface Drawn extends TensorImage {
@@ -202,13 +206,13 @@ export class RopewalkLatentFlow extends Picture {
     const perHead = 12;
     return html`
       <div class="lane">
-        <h3>Query of «${newest}», one for each head <small>the last ${rope} components are rotated: hue is their angle</small></h3>
+        <h3>${words.query(newest, rope)}</h3>
         <ol class="flow">
           ${hidden("x-query")}
           ${
             qLatent === undefined || qLoraRank === undefined
               ? nothing
-              : html`${arrow(html`W<sup>DQ</sup>, norm`, `${qLoraRank} × ${hiddenSize}`)}
+              : html`${arrow(html`W<sup>DQ</sup>, ${words.norm}`, `${qLoraRank} × ${hiddenSize}`)}
                 ${this.#tensor("q-latent", html`c<sup>Q</sup>`, `${qLoraRank}`, { values: qLatent, columns: qLoraRank, row: 24 })}`
           }
           ${arrow(
@@ -226,10 +230,10 @@ export class RopewalkLatentFlow extends Picture {
         </ol>
       </div>
       <div class="lane">
-        <h3>All that is kept of the sentence so far <small>a latent and one rotary key, for all heads</small></h3>
+        <h3>${words.kept}</h3>
         <ol class="flow">
           ${hidden("x-latent")}
-          ${arrow(html`W<sup>DKV</sup>, norm; W<sup>KR</sup>, RoPE`, `${width} × ${hiddenSize}`)}
+          ${arrow(html`W<sup>DKV</sup>, ${words.norm}; W<sup>KR</sup>, RoPE`, `${width} × ${hiddenSize}`)}
           <li class="rows">
             ${this.#labels()}
             ${this.#tensor(
@@ -261,9 +265,9 @@ export class RopewalkLatentFlow extends Picture {
     if (key === undefined || value === undefined) return nothing;
     const ofHead = (all: Float32Array, dim: number) => columnsOf(all, nHeads * dim, this.head * dim, dim);
     const row = this.#rowHeight();
-    return html`<section class="route" aria-label="Naive">
-      <h3>Naive: expand, then attend</h3>
-      <p>Every latent becomes a key and a value of every head, for every new token again.</p>
+    return html`<section class="route" aria-label=${words.naive}>
+      <h3>${words.naiveHeading}</h3>
+      <p>${words.naiveHow}</p>
       <ol class="flow">
         ${arrow(html`W<sup>UK</sup>, W<sup>UV</sup>`, `${nHeads * (nope + vHeadDim)} × ${kvLoraRank}`)}
         ${this.#tensor("keys", html`k<sub>${this.head + 1}</sub>`, `${keys} × ${nHeads} × ${nope + rope}`, {
@@ -292,9 +296,9 @@ export class RopewalkLatentFlow extends Picture {
     const { latentQuery, latentOut } = absorbed.steps;
     if (latentQuery === undefined || latentOut === undefined) return nothing;
     const width = kvLoraRank + rope;
-    return html`<section class="route" aria-label="Absorbed">
-      <h3>Absorbed: attend to the latents themselves</h3>
-      <p>W<sup>UK</sup> goes into the query, W<sup>UV</sup> behind the sum; nothing is expanded.</p>
+    return html`<section class="route" aria-label=${words.absorbed}>
+      <h3>${words.absorbedHeading}</h3>
+      <p>${words.absorbedHow}</p>
       <ol class="flow">
         ${arrow(html`(W<sup>UK</sup>)ᵀ`, `${nHeads} × ${kvLoraRank} × ${nope}`)}
         ${this.#tensor("latent-query", html`q̃`, `${nHeads} × (${kvLoraRank} + ${rope})`, {
@@ -324,13 +328,13 @@ export class RopewalkLatentFlow extends Picture {
   #output(route: string, { out }: Route, { hiddenSize, nHeads, vHeadDim }: LatentResults["shape"]) {
     return html`<ol class="flow">
       ${arrow(html`W<sup>O</sup>`, `${hiddenSize} × ${nHeads * vHeadDim}`)}
-      ${this.#tensor(`${route}-out`, html`out`, `${hiddenSize}`, { values: out, columns: hiddenSize, row: 24 })}
+      ${this.#tensor(`${route}-out`, words.out, `${hiddenSize}`, { values: out, columns: hiddenSize, row: 24 })}
     </ol>`;
   }
 
   #heads(route: string, { steps }: Route, vHeadDim: number) {
     const rows = steps.heads.length / vHeadDim;
-    return this.#tensor(`${route}-heads`, html`heads`, `${rows} × ${vHeadDim}`, {
+    return this.#tensor(`${route}-heads`, words.heads, `${rows} × ${vHeadDim}`, {
       values: steps.heads,
       columns: vHeadDim,
       bright: this.head,
@@ -341,10 +345,16 @@ export class RopewalkLatentFlow extends Picture {
   /** The weights of the head, a bar for each token, beside the tokens' rows. */
   #weights(name: string, { weights }: Route, keys: number) {
     const values = weights.subarray(this.head * keys, (this.head + 1) * keys);
-    return this.#tensor(name, html`weights`, `${keys}`, { values, columns: keys, row: 48 });
+    return this.#tensor(name, words.weights, `${keys}`, { values, columns: keys, row: 48 });
   }
 
-  #tensor(name: string, title: TemplateResult, shape: string, image: Drawn, tag: "li" | "div" = "li") {
+  #tensor(
+    name: string,
+    title: TemplateResult | string,
+    shape: string,
+    image: Drawn,
+    tag: "li" | "div" = "li",
+  ) {
     this.#images.set(name, image);
     const content = html`<span>${title} <span class="shape">${shape}</span></span>
       <canvas data-name=${name} aria-hidden="true"></canvas>`;
@@ -389,23 +399,11 @@ export class RopewalkLatentFlow extends Picture {
   #renderTable({ keys, naive, absorbed }: LatentResults) {
     if (this.settled === 0) return nothing;
     const at = (route: Route, j: number) => fixed(route.weights[this.head * keys + j] as number, 6);
-    return html`<div class="visually-hidden">
-      <table>
-        <caption>Weights of head ${this.head + 1} by both routes</caption>
-        <thead>
-          <tr><th scope="col">token</th><th scope="col">naive</th><th scope="col">absorbed</th></tr>
-        </thead>
-        <tbody>
-          ${this.tokens.slice(0, keys).map(
-            (token, j) => html`<tr>
-              <th scope="row">${tokenLabel(token)}</th>
-              <td>${at(naive, j)}</td>
-              <td>${at(absorbed, j)}</td>
-            </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>`;
+    return hiddenTable(
+      words.table.caption(this.head + 1),
+      [words.table.token, words.table.naive, words.table.absorbed],
+      this.tokens.slice(0, keys).map((token, j) => [tokenLabel(token), at(naive, j), at(absorbed, j)]),
+    );
   }
 }
 

@@ -3,7 +3,9 @@ import { state } from "lit/decorators.js";
 import { live } from "lit/directives/live.js";
 import type { Ropewalk } from "ropewalk";
 import { choices } from "./choices.js";
+import { radios, slider } from "./controls.js";
 import { type Field, oneOf } from "./fields.js";
+import { grouped } from "./figure.js";
 import { instrument } from "./instrument.js";
 import {
   type Hands,
@@ -19,6 +21,7 @@ import { RopewalkSeen } from "./seen.js";
 import { RopewalkSlowdown } from "./slowdown.js";
 import { theme } from "./theme.js";
 import { RopewalkTwist } from "./twist.js";
+import { words } from "./words/en/longer.js";
 
 const headDims = [32, 64, 128] as const;
 const bases = [10_000, 100_000, 500_000, 1_000_000] as const;
@@ -50,15 +53,7 @@ const fields = {
   scalings: someScalings,
 };
 
-const names: Record<Scaling | "none", string> = {
-  none: "unscaled",
-  linear: "linear",
-  ntk: "NTK",
-  dynamic: "dynamic NTK",
-  yarn: "YaRN",
-  longrope: "LongRoPE",
-  llama3: "Llama 3",
-};
+const { names } = words;
 
 /** Told apart without colour: that is kept for angles. */
 const dashes: Record<Scaling, string> = {
@@ -68,19 +63,6 @@ const dashes: Record<Scaling, string> = {
   yarn: "16 4 2 4",
   longrope: "5 4",
   llama3: "10 3 2 3 2 3",
-};
-
-const words: Record<Scaling | "none", string> = {
-  none: "As trained, and simply read on: slow pairs turn on into angles that no weight was ever fitted to.",
-  linear:
-    "Position interpolation: all pairs are slowed alike, so that the whole length fits into the angles seen. But the fastest now turn so little from one token to the next that neighbours look alike.",
-  ntk: "A larger base: fast pairs hardly change, and the slowest alone is slowed by the whole factor. Those before it are slowed too little.",
-  dynamic:
-    "NTK with a base that grows as the text does, and is as trained while the text is short. Its factor here is 2, as in InternLM2: it overshoots what the length asks for.",
-  yarn: "Pairs that came round 32 times or more stay as they are, those that never did are slowed by the whole factor, and a ramp lies between. Cosines and sines are lengthened, which sharpens attention.",
-  longrope:
-    "A factor for each pair, found by search over a model’s own perplexity. The list here is made for this page, and for no model: from 1, slowly and then faster, up to the whole factor at the first pair that never came round.",
-  llama3: "As YaRN, with a ramp from 4 turns down to 1, and cosines and sines as they are.",
 };
 
 /**
@@ -130,27 +112,22 @@ export class RopewalkLonger extends instrument(fields) {
     const chosen = this.#chosen(results);
     const { length, trainedTurns, unscaled } = results;
     const pairs = this.headDim / 2;
-    const tokens = length.toLocaleString("en");
+    const tokens = grouped(length);
     const step = chosen.invFreq[0] as number;
     return html`
       <section class="panel dials" @ropewalk-pair=${this.#lookedAt}>
-        <div class="move">
-          <label for="factor">Length of the text, in tokens; trained with ${this.trained.toLocaleString("en")}</label>
-          <output for="factor">${tokens}</output>
-          <input
-            id="factor"
-            type="range"
-            min="0"
-            max=${factors.length - 1}
-            step="1"
-            .value=${live(String(factors.indexOf(this.factor)))}
-            aria-valuetext="${tokens} tokens, ${this.factor} times the trained length; ${names[this.scaling]}: ${chosen.beyond.length} of ${pairs} pairs beyond training"
-            @input=${(event: Event) => {
-              this.factor = factors[(event.target as HTMLInputElement).valueAsNumber] ?? this.factor;
-            }}
-          />
-        </div>
-        <div class="row" role="radiogroup" aria-label="Scaling">
+        ${slider({
+          id: "factor",
+          label: words.length(grouped(this.trained)),
+          shown: tokens,
+          last: factors.length - 1,
+          at: factors.indexOf(this.factor),
+          words: words.lengthSpoken(tokens, this.factor, names[this.scaling], chosen.beyond.length, pairs),
+          move: (at) => {
+            this.factor = factors[at] ?? this.factor;
+          },
+        })}
+        <div class="row" role="radiogroup" aria-label=${words.scaling}>
           ${choices(
             "scaling",
             ["none", ...scalings] as const,
@@ -161,36 +138,36 @@ export class RopewalkLonger extends instrument(fields) {
             },
           )}
         </div>
-        <p class="words" id="scaling-words">${words[this.scaling]}</p>
+        <p class="words" id="scaling-words">${words.about[this.scaling]}</p>
         <dl class="readouts">
           ${readout(
             "beyond",
-            "pairs turned beyond training",
-            `${chosen.beyond.length} of ${pairs}`,
-            this.scaling === "none" ? "by now" : `unscaled: ${unscaled.beyond.length}`,
+            words.beyond,
+            words.beyondOf(chosen.beyond.length, pairs),
+            this.scaling === "none" ? words.beyondByNow : words.beyondUnscaled(unscaled.beyond.length),
           )}
           ${readout(
             "stretch",
-            "text, in trained lengths",
+            words.stretch,
             `×${this.factor}`,
-            `${trainedTurns.filter((turns) => turns < 1).length} pairs never came round`,
+            words.neverRound(trainedTurns.filter((turns) => turns < 1).length),
           )}
           ${readout(
             "step",
-            "pair 0, turn per token",
+            words.step,
             `${fixed(step, 3)} rad`,
             step === unscaled.invFreq[0]
-              ? "as in training"
-              : `in training ${fixed(unscaled.invFreq[0] as number, 3)}`,
+              ? words.stepAsTrained
+              : words.stepInTraining(fixed(unscaled.invFreq[0] as number, 3)),
           )}
           ${readout(
             "attention-factor",
-            "attention factor",
+            words.attentionFactor,
             fixed(chosen.attentionFactor, 4),
-            chosen.attentionFactor === 1 ? "cosines and sines as they are" : "lengthens query and key alike",
+            chosen.attentionFactor === 1 ? words.attentionAsIs : words.attentionLonger,
           )}
         </dl>
-        <h2>Where each pair points at position ${tokens}, and where it had pointed in training</h2>
+        <h2>${words.dials(tokens)}</h2>
         <ropewalk-seen
           .trainedTurns=${trainedTurns}
           .turns=${chosen.turns}
@@ -211,7 +188,7 @@ export class RopewalkLonger extends instrument(fields) {
     }));
     return html`
       <section class="panel" @ropewalk-pair=${this.#lookedAt}>
-        <h2 id="compared">How much each scaling slows each pair, and how many pairs it leaves beyond training</h2>
+        <h2 id="compared">${words.compared}</h2>
         <div class="compared" role="group" aria-labelledby="compared">
           ${scalings.map(
             (scaling) => html`<label>
@@ -225,7 +202,7 @@ export class RopewalkLonger extends instrument(fields) {
               <svg aria-hidden="true">
                 ${svg`<path class=${scaling === this.scaling ? "chosen" : ""} d="M0 5H44" stroke-dasharray=${dashes[scaling] || "none"}></path>`}
               </svg>
-              <span class="beyond"><b data-beyond=${scaling}>${scaled[scaling].beyond.length}</b> beyond</span>
+              <span class="beyond">${words.leftBeyond(html`<b data-beyond=${scaling}>${scaled[scaling].beyond.length}</b>`)}</span>
             </label>`,
           )}
         </div>
@@ -244,7 +221,7 @@ export class RopewalkLonger extends instrument(fields) {
   #renderTwist({ length }: Longer, hands: Hands) {
     return html`
       <section class="panel">
-        <h2>The rope over ${length.toLocaleString("en")} positions</h2>
+        <h2>${words.rope(grouped(length))}</h2>
         <ropewalk-twist
           .scaled=${hands.scaled}
           .unscaled=${this.scaling === "none" ? undefined : hands.unscaled}
@@ -257,27 +234,17 @@ export class RopewalkLonger extends instrument(fields) {
   }
 
   #renderSettings() {
-    const grouped = (value: number) => value.toLocaleString("en");
     return html`
       <section class="panel settings">
-        <div role="radiogroup" aria-label="Trained length">
-          <span class="name">Trained length</span>
-          ${choices("trained", trainedLengths, this.trained, grouped, (trained) => {
-            this.trained = trained;
-          })}
-        </div>
-        <div role="radiogroup" aria-label="Components of a head, head_dim">
-          <span class="name">Components of a head, head_dim</span>
-          ${choices("headDim", headDims, this.headDim, String, (headDim) => {
-            this.headDim = headDim;
-          })}
-        </div>
-        <div role="radiogroup" aria-label="Base of the frequencies, rope_theta">
-          <span class="name">Base of the frequencies, rope_theta</span>
-          ${choices("base", bases, this.base, grouped, (base) => {
-            this.base = base;
-          })}
-        </div>
+        ${radios(words.trained, "trained", trainedLengths, this.trained, grouped, (trained) => {
+          this.trained = trained;
+        })}
+        ${radios(words.headDim, "headDim", headDims, this.headDim, String, (headDim) => {
+          this.headDim = headDim;
+        })}
+        ${radios(words.base, "base", bases, this.base, grouped, (base) => {
+          this.base = base;
+        })}
       </section>
     `;
   }
@@ -372,6 +339,10 @@ export class RopewalkLonger extends instrument(fields) {
         display: flex;
         flex-wrap: wrap;
         gap: 14px 32px;
+      }
+
+      .settings .row {
+        display: block;
       }
 
       .settings .name {

@@ -3,8 +3,9 @@ import { property, query, state } from "lit/decorators.js";
 import { live } from "lit/directives/live.js";
 import type { ModelRope, Ropewalk } from "ropewalk";
 import { choices } from "./choices.js";
-import { type Field, whole, words } from "./fields.js";
-import { figure } from "./figure.js";
+import { slider } from "./controls.js";
+import { type Field, words as textOf, whole } from "./fields.js";
+import { figure, grouped } from "./figure.js";
 import { instrument } from "./instrument.js";
 import { type Example, examples } from "./model_examples.js";
 import { ModelReader, type Reading, type Refusal } from "./model_rope.js";
@@ -14,6 +15,7 @@ import type { PairEvent } from "./picture.js";
 import { theme } from "./theme.js";
 import { RopewalkTwist } from "./twist.js";
 import { RopewalkWavelengths } from "./wavelengths.js";
+import { words } from "./words/en/model.js";
 
 /** So long a text is still said in an address. */
 const longestSaid = 2000;
@@ -38,11 +40,11 @@ function chosen<T>(field: Field<T>): Field<T | undefined> {
 
 const fields = {
   /** By name; the first one if there is none of this name. */
-  example: words("", 100),
+  example: textOf("", 100),
   config: ownText,
   /** In tokens; what the model is meant for until the slider is moved. */
   length: chosen(whole(1, 1, 2 ** 31 - 1)),
-  layerType: chosen(words("", 100)),
+  layerType: chosen(textOf("", 100)),
   /** The pair that is looked at. */
   pair: chosen(whole(0, 0, 1023)),
 };
@@ -66,7 +68,7 @@ export class RopewalkModel extends instrument(fields) {
 
   private reader: ModelReader | undefined;
   private reading: Reading | Refusal | undefined;
-  private lengthProblem = "";
+  private lengthProblem: unknown;
   #saying: ReturnType<typeof setTimeout> | undefined;
 
   @query("pre") private program!: HTMLElement | null;
@@ -87,7 +89,7 @@ export class RopewalkModel extends instrument(fields) {
   }
 
   get #text(): string {
-    return this.config ?? (this.#shown === undefined ? "" : textOf(this.#shown));
+    return this.config ?? (this.#shown === undefined ? "" : jsonOf(this.#shown));
   }
 
   protected override release(): void {
@@ -106,7 +108,7 @@ export class RopewalkModel extends instrument(fields) {
       const reading = text.trim() === "" ? undefined : this.reader.read(text, layerType, length);
       // A length that a model has no rule for leaves everything as it was at the last one.
       const isTooLong = reading?.kind === "refusal" && reading.field === "seqLen" && length !== undefined;
-      this.lengthProblem = isTooLong ? `The length ${reading.words}` : "";
+      this.lengthProblem = isTooLong ? reading.words(words.lengthField) : undefined;
       if (!isTooLong) this.reading = reading;
       else if (isAnother) this.reading = this.reader.read(text, layerType);
       this.copied = "";
@@ -123,7 +125,7 @@ export class RopewalkModel extends instrument(fields) {
       ${this.#renderText()}
       ${
         reading === undefined
-          ? html`<p class="empty" role="status">Paste a configuration above, or take one of the examples.</p>`
+          ? html`<p class="empty" role="status">${words.empty}</p>`
           : reading.kind === "refusal"
             ? nothing
             : this.#renderReading(reading)
@@ -136,15 +138,15 @@ export class RopewalkModel extends instrument(fields) {
     const refusal = this.reading?.kind === "refusal" ? this.reading : undefined;
     return html`
       <section class="panel text">
-        <label for="config">A model’s config.json, as Hugging Face has it</label>
-        <div class="examples" role="group" aria-label="Examples">
+        <label for="config">${words.config}</label>
+        <div class="examples" role="group" aria-label=${words.examples}>
           ${this.examples.map(
             (example) => html`<button
               type="button"
-              aria-pressed=${textOf(example) === this.#text}
+              aria-pressed=${jsonOf(example) === this.#text}
               @click=${() => this.#show(example)}
             >
-              ${example.name}
+              ${example.label ?? example.name}
             </button>`,
           )}
         </div>
@@ -163,9 +165,7 @@ export class RopewalkModel extends instrument(fields) {
           ${
             refusal === undefined
               ? nothing
-              : html`<p class="problem">${
-                  refusal.field === "" ? nothing : html`<code>${refusal.field}</code> `
-                }${refusal.words}</p>`
+              : html`<p class="problem">${refusal.words(html`<code>${refusal.field}</code>`)}</p>`
           }
         </div>
       </section>
@@ -177,7 +177,7 @@ export class RopewalkModel extends instrument(fields) {
     return html`
       ${this.#renderVerdict(reading)}
       <section class="panel" @ropewalk-pair=${this.#lookedAt}>
-        <h2>Which components of a head turn together</h2>
+        <h2>${words.pairing}</h2>
         <ropewalk-pairing
           .layout=${rope.layout}
           .headDim=${rope.headDim}
@@ -185,21 +185,15 @@ export class RopewalkModel extends instrument(fields) {
           .turning=${rope.invFreq.filter((frequency) => frequency !== 0).length}
           .pair=${this.pair}
         ></ropewalk-pairing>
-        ${
-          rope.layout === undefined
-            ? html`<p class="words">
-                The configuration does not tell which of the two it is: the model’s code does.
-              </p>`
-            : nothing
-        }
+        ${rope.layout === undefined ? html`<p class="words">${words.layoutNotTold}</p>` : nothing}
         ${rope.mrope === undefined ? nothing : html`<p class="words">${mropeWords(rope.mrope)}</p>`}
       </section>
       ${this.#renderLengths(reading)}
       <section class="panel">
-        <h2>The same in JavaScript</h2>
-        <pre tabindex="0" role="region" aria-label="Program"><code>${reading.snippet}</code></pre>
+        <h2>${words.program}</h2>
+        <pre tabindex="0" role="region" aria-label=${words.programLabel}><code>${reading.snippet}</code></pre>
         <p class="hint">
-          <button type="button" @click=${this.#copy}>Copy</button>
+          <button type="button" @click=${this.#copy}>${words.copy}</button>
           <span role="status">${this.copied}</span>
         </p>
       </section>
@@ -207,42 +201,42 @@ export class RopewalkModel extends instrument(fields) {
   }
 
   #renderVerdict({ rope, layerTypes, layerType }: Reading) {
-    const { words, source } = typeWords[rope.ropeType];
+    const source = sources[rope.ropeType];
     const rest = rope.headDim - rope.rotaryDim;
     return html`
       <section class="panel">
         ${
           layerTypes.length === 0
             ? nothing
-            : html`<div class="row" role="radiogroup" aria-label="Layers">
-                <span class="name">Layers of this model rotate differently</span>
+            : html`<div class="row" role="radiogroup" aria-label=${words.layers}>
+                <span class="name">${words.layersDiffer}</span>
                 ${choices("layerType", layerTypes, layerType, String, (name) => this.#chooseLayer(name as string))}
               </div>`
         }
         <p class="verdict">
-          <b id="type">${rope.ropeType}</b> ${words}
-          ${source === undefined ? nothing : html`<a href=${source.url}>${source.name}</a>`}
+          ${words.types[rope.ropeType](html`<b id="type">${rope.ropeType}</b>`)}
+          ${source === undefined ? nothing : html`<a href="https://arxiv.org/abs/${source}">arXiv:${source}</a>`}
         </p>
         <dl class="readouts">
-          ${readout("layout", "pairs", rope.layout ?? "not told", pairWords(rope))}
+          ${readout("layout", words.pairs, rope.layout ?? words.notTold, pairWords(rope))}
           ${readout(
             "rotary",
-            "rotary_dim of head_dim",
-            `${rope.rotaryDim} of ${rope.headDim}`,
-            rest === 0 ? "all components are in pairs" : `the other ${rest} are left as they are`,
+            words.rotary,
+            words.rotaryOf(rope.rotaryDim, rope.headDim),
+            rest === 0 ? words.rotaryAll : words.rotaryRest(rest),
           )}
-          ${readout("theta", "rope_theta", rope.ropeTheta.toLocaleString("en"), "the base of the frequencies")}
+          ${readout("theta", "rope_theta", grouped(rope.ropeTheta), words.theta)}
           ${readout(
             "attention",
-            "attention factor",
+            words.attention,
             factor(rope.attentionFactor),
-            rope.attentionFactor === 1 ? "cosines and sines as they are" : "multiplies cosines and sines",
+            rope.attentionFactor === 1 ? words.attentionNone : words.attentionSome,
           )}
           ${readout(
             "softmax",
-            "softmax factor",
+            words.softmax,
             factor(rope.softmaxFactor),
-            rope.softmaxFactor === 1 ? "softmax scale as it is" : "multiplies the softmax scale",
+            rope.softmaxFactor === 1 ? words.softmaxNone : words.softmaxSome,
           )}
         </dl>
       </section>
@@ -252,55 +246,47 @@ export class RopewalkModel extends instrument(fields) {
   #renderLengths(reading: Reading) {
     const { rope, length, trainedLength, scaled, unscaled, isAsTrained } = reading;
     const lengths = lengthsFor(reading);
-    const at = lengths.indexOf(length);
     const never = ({ turns }: { turns: Float64Array }) => turns.filter((turn) => turn < 1).length;
     const pairs = rope.invFreq.length;
     const slowest = scaled.wavelength.filter(Number.isFinite).at(-1) ?? Number.POSITIVE_INFINITY;
     const slowestBefore = unscaled.wavelength[scaled.wavelength.lastIndexOf(slowest)] as number;
-    const tokens = length.toLocaleString("en");
+    const tokens = grouped(length);
     return html`
       <section class="panel lengths" @ropewalk-pair=${this.#lookedAt}>
-        <h2>How far each pair turns, and what of it changes with the length</h2>
-        <div class="move">
-          <label for="length">Length of the sequence, in tokens</label>
-          <output for="length" class="length">${tokens}</output>
-          <input
-            id="length"
-            type="range"
-            min="0"
-            max=${lengths.length - 1}
-            step="1"
-            .value=${live(String(at))}
-            aria-valuetext="${tokens} tokens; ${never(scaled)} of ${pairs} pairs never come round"
-            @input=${(event: Event) => {
-              this.length = lengths[(event.target as HTMLInputElement).valueAsNumber];
-            }}
-          />
-        </div>
-        ${this.lengthProblem === "" ? nothing : html`<p class="problem" role="alert">${this.lengthProblem}</p>`}
+        <h2>${words.lengths}</h2>
+        ${slider({
+          id: "length",
+          label: words.length,
+          shown: tokens,
+          last: lengths.length - 1,
+          at: lengths.indexOf(length),
+          words: words.lengthSpoken(tokens, never(scaled), pairs),
+          move: (at) => {
+            this.length = lengths[at];
+          },
+        })}
+        ${this.lengthProblem === undefined ? nothing : html`<p class="problem" role="alert">${this.lengthProblem}</p>`}
         <p class="words" id="change">${changeWords(rope, length, trainedLength)}</p>
         <dl class="readouts three">
           ${readout(
             "never",
-            `pairs that never complete a turn in ${tokens}`,
-            `${never(scaled)} of ${pairs}`,
-            isAsTrained ? "" : `by rope_theta alone: ${never(unscaled)}`,
+            words.never(tokens),
+            words.neverOf(never(scaled), pairs),
+            isAsTrained ? "" : words.neverAlone(never(unscaled)),
           )}
           ${readout(
             "slowest",
-            "the slowest pair comes round in",
+            words.slowest,
             figure(slowest),
-            isAsTrained ? "positions" : `positions; by rope_theta alone in ${figure(slowestBefore)}`,
+            isAsTrained ? words.slowestIn : words.slowestAlone(figure(slowestBefore)),
           )}
           ${readout(
             "trained",
-            trainedLength === rope.maxPositionEmbeddings
-              ? "trained with, and meant for"
-              : "trained with · meant for",
+            trainedLength === rope.maxPositionEmbeddings ? words.trainedAndMeant : words.trained,
             [...new Set([trainedLength, rope.maxPositionEmbeddings])]
-              .map((value) => value?.toLocaleString("en") ?? "not told")
+              .map((value) => (value === undefined ? words.notTold : grouped(value)))
               .join(" · "),
-            "tokens",
+            words.tokens,
           )}
         </dl>
         <ropewalk-wavelengths
@@ -310,7 +296,7 @@ export class RopewalkModel extends instrument(fields) {
           .trainedLength=${trainedLength}
           .pair=${this.pair}
         ></ropewalk-wavelengths>
-        <h2 class="far">The rope over ${tokens} positions</h2>
+        <h2 class="far">${words.rope(tokens)}</h2>
         <ropewalk-twist
           .scaled=${scaled}
           .unscaled=${isAsTrained ? undefined : unscaled}
@@ -351,11 +337,11 @@ export class RopewalkModel extends instrument(fields) {
     const text = this.program?.textContent ?? "";
     try {
       await navigator.clipboard.writeText(text);
-      this.copied = "Copied.";
+      this.copied = words.copied;
     } catch {
       // Not everywhere may a page write there; its reader may copy what is selected.
       if (this.program !== null) getSelection()?.selectAllChildren(this.program);
-      this.copied = "Selected: copy it with your keyboard.";
+      this.copied = words.selected;
     }
   };
 
@@ -539,49 +525,18 @@ export class RopewalkModel extends instrument(fields) {
   ];
 }
 
-interface TypeWords {
-  words: string;
-  source?: { name: string; url: string };
-}
-
-const arxiv = (id: string) => ({ name: `arXiv:${id}`, url: `https://arxiv.org/abs/${id}` });
-
-const typeWords: Record<ModelRope["ropeType"], TypeWords> = {
-  default: { words: "is RoPE as trained: nothing is stretched.", source: arxiv("2104.09864") },
-  linear: {
-    words: "is position interpolation: every pair turns more slowly by the same factor, fast ones too.",
-    source: arxiv("2306.15595"),
-  },
-  ntk: {
-    words:
-      "is «NTK-aware» scaling: a larger base, chosen so that the slowest pair alone is slowed by the full factor.",
-    source: arxiv("2309.00071"),
-  },
-  dynamic: {
-    words:
-      "is dynamic NTK: as trained up to the trained length, and past it the base grows with the sequence.",
-    source: arxiv("2309.00071"),
-  },
-  yarn: {
-    words: "is YaRN: fast pairs as trained, slow ones slowed by the full factor, and a ramp between.",
-    source: arxiv("2309.00071"),
-  },
-  longrope: {
-    words:
-      "is LongRoPE: every pair slowed by a factor of its own, found by search; one set up to the trained length, one past it.",
-    source: arxiv("2402.13753"),
-  },
-  llama3: {
-    words: "is Llama 3.1’s scaling: as YaRN, with its ramp over wavelengths and no attention factor.",
-    source: arxiv("2407.21783"),
-  },
-  proportional: {
-    words:
-      "is Gemma 4’s: exponents over the whole head, so that the pairs that do turn are fast; the slowest do not turn at all.",
-  },
+/** Papers, by their numbers at arXiv. */
+const sources: Partial<Record<ModelRope["ropeType"], string>> = {
+  default: "2104.09864",
+  linear: "2306.15595",
+  ntk: "2309.00071",
+  dynamic: "2309.00071",
+  yarn: "2309.00071",
+  longrope: "2402.13753",
+  llama3: "2407.21783",
 };
 
-function textOf({ config }: Example): string {
+function jsonOf({ config }: Example): string {
   return JSON.stringify(config, null, 2);
 }
 
@@ -591,29 +546,22 @@ function factor(value: number): string {
 }
 
 function pairWords({ layout, rotaryDim }: ModelRope): string {
-  if (layout === "half") return `component i with i + ${rotaryDim / 2}`;
-  return layout === "interleaved" ? "component 2i with 2i + 1" : "the model’s code tells";
+  if (layout === "half") return words.pairsHalf(rotaryDim / 2);
+  return layout === "interleaved" ? words.pairsInterleaved : words.pairsNotTold;
 }
 
-function mropeWords({ sections: [t, h, w], interleaved }: NonNullable<ModelRope["mrope"]>): string {
-  const shares = `${t} pairs turn by a token’s time, ${h} by its height in a picture, ${w} by its width`;
-  return `${shares}: ${interleaved ? "taking turns, the rest by time" : "in this order"}. In text the three are the same.`;
+function mropeWords({ sections, interleaved }: NonNullable<ModelRope["mrope"]>): string {
+  const [time, height, width] = sections;
+  return (interleaved ? words.sectionsInterleaved : words.sections)(time, height, width);
 }
 
 function changeWords({ ropeType }: ModelRope, length: number, trained: number | undefined): string {
-  const upTo = trained?.toLocaleString("en") ?? "";
+  const { changes } = words;
+  const upTo = trained === undefined ? "" : grouped(trained);
   const isLong = trained !== undefined && length > trained;
-  if (ropeType === "dynamic") {
-    return isLong
-      ? `Past ${upTo} tokens the base grows with the length: every token more slows all pairs but the first.`
-      : `Up to ${upTo} tokens nothing changes; past it, the base grows with the length.`;
-  }
-  if (ropeType === "longrope") {
-    return isLong
-      ? `Past ${upTo} tokens the long factors hold, for the whole sequence from its first token on.`
-      : `Up to ${upTo} tokens the short factors hold; one token more, and the long ones do.`;
-  }
-  return `No frequency changes with the length: ${ropeType === "default" ? "these are as trained" : `«${ropeType}» has the same for every length`}.`;
+  if (ropeType === "dynamic") return (isLong ? changes.dynamicPast : changes.dynamicUpTo)(upTo);
+  if (ropeType === "longrope") return (isLong ? changes.longropePast : changes.longropeUpTo)(upTo);
+  return ropeType === "default" ? changes.asTrained : changes.none(ropeType);
 }
 
 /** Lengths that the slider stops at: four to the octave, and those that mean something to this model. */
@@ -629,7 +577,16 @@ function lengthsFor({ rope, length, trainedLength }: Reading): number[] {
 
 /** For who cannot see it come. */
 function summary({ rope, length, scaled }: Reading): string {
-  const never = scaled.turns.filter((turn) => turn < 1).length;
-  const layout = rope.layout === undefined ? "layout not told" : `${rope.layout} pairs`;
-  return `${rope.ropeType}; ${layout}; ${rope.rotaryDim} of ${rope.headDim} components; rope_theta ${rope.ropeTheta.toLocaleString("en")}; attention factor ${factor(rope.attentionFactor)}; softmax factor ${factor(rope.softmaxFactor)}; ${never} of ${rope.invFreq.length} pairs never complete a turn in ${length.toLocaleString("en")} positions.`;
+  return words.summary({
+    type: rope.ropeType,
+    layout: rope.layout,
+    rotary: rope.rotaryDim,
+    head: rope.headDim,
+    theta: grouped(rope.ropeTheta),
+    attention: factor(rope.attentionFactor),
+    softmax: factor(rope.softmaxFactor),
+    never: scaled.turns.filter((turn) => turn < 1).length,
+    pairs: rope.invFreq.length,
+    positions: grouped(length),
+  });
 }

@@ -1,6 +1,10 @@
+import { words } from "./words/en/model.js";
+
 /** A configuration to begin with. */
 export interface Example {
   name: string;
+  /** As it is shown, where its name is not all that there is to say. */
+  label?: string;
   config: unknown;
 }
 
@@ -135,7 +139,8 @@ export const examples: readonly Example[] = [
     config: { model_type: "gptj", n_embd: 4096, n_head: 16, n_positions: 2048, rotary_dim: 64 },
   },
   {
-    name: "BLOOM, which has none",
+    name: "BLOOM",
+    label: words.noneOf("BLOOM"),
     config: { model_type: "bloom", hidden_size: 4096, n_head: 32 },
   },
 ];

@@ -1,5 +1,6 @@
 import { type ModelRope, type Ropewalk, RopewalkError } from "ropewalk";
 import { type Turning, turningOf } from "./turning.js";
+import { words } from "./words/en/model.js";
 
 /** What the text of a configuration comes to, at one length. */
 export interface Reading {
@@ -27,7 +28,8 @@ export interface Refusal {
   kind: "refusal";
   /** The field of the configuration; "" where the text is no JSON. */
   field: string;
-  words: string;
+  /** A sentence of it, with its name as it is shown. */
+  words: (name: unknown) => unknown;
 }
 
 /** Where a slider is to stand when a configuration says nothing of lengths. */
@@ -51,7 +53,7 @@ export class ModelReader {
     try {
       config = JSON.parse(text);
     } catch (error) {
-      return { kind: "refusal", field: "", words: `This is no JSON yet. ${(error as Error).message}` };
+      return { kind: "refusal", field: "", words: () => words.noJson((error as Error).message) };
     }
     try {
       return this.#read(text, config as Fields, layerType, length);
@@ -69,8 +71,8 @@ export class ModelReader {
     const whole = this.#engine.ropeFromConfig({ config, ...layer });
     const { ropeType, maxPositionEmbeddings, originalMaxPositionEmbeddings } = whole;
     if (whole.invFreq.length > mostPairs) {
-      const words = `is ${whole.headDim}. That makes more pairs than can be drawn here: at most ${mostPairs}.`;
-      return { kind: "refusal", field: "head_dim", words };
+      const tooMany = (name: unknown) => words.tooManyPairs(name, whole.headDim, mostPairs);
+      return { kind: "refusal", field: "head_dim", words: tooMany };
     }
     const tellsStretchOnly = ["linear", "ntk", "proportional"].includes(ropeType);
     const trainedLength =
@@ -148,11 +150,12 @@ const speaksOfRope =
   /rope|rotary|position_embeddings|^(model_type|head_dim|hidden_size|n_embd|num_attention_heads|n_head)$/;
 
 function refusalOf({ argument, given, allowed }: RopewalkError): Refusal {
-  const is = given === undefined ? "is missing" : `is ${inWords(given)}`;
-  return { kind: "refusal", field: argument, words: `${is}. It would have to be ${allowed}.` };
+  const sentence = (name: unknown) =>
+    given === undefined ? words.missing(name, allowed) : words.refused(name, shortened(given), allowed);
+  return { kind: "refusal", field: argument, words: sentence };
 }
 
-function inWords(value: unknown): string {
+function shortened(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value);
   return text.length <= 60 ? text : `${text.slice(0, 59)}…`;
 }
@@ -160,6 +163,7 @@ function inWords(value: unknown): string {
 /** A program that has the engine turn a head of the last token as the model does: that is quick at any length. */
 function snippetOf(essence: unknown, rope: ModelRope, layerType: string | undefined, length: number): string {
   const { layout, mrope, softmaxFactor, rotaryDim, headDim } = rope;
+  const { comments } = words;
   const layer = layerType === undefined ? "" : `, layerType: ${JSON.stringify(layerType)}`;
   const lines = [
     'import { loadRopewalk } from "ropewalk";',
@@ -173,21 +177,20 @@ function snippetOf(essence: unknown, rope: ModelRope, layerType: string | undefi
   ];
   if (mrope === undefined) {
     lines.push(
-      "// Of the last token; with { seqLen } in place of it, of all.",
+      `// ${comments.last}`,
       "const last = { seqLen: 1, positionOffset: seqLen - 1 };",
       "const { cos, sin } = ropewalk.buildRopeCache({ ...last, invFreq, attentionFactor });",
     );
   } else {
     lines.push(
-      "// Time, height and width of the last token; in text they are the same.",
+      `// ${comments.lastOfThree}`,
       "const positionIds = new Int32Array(3).fill(seqLen - 1);",
       "const cache = { positionIds, seqLen: 1, invFreq, attentionFactor, ...rope.mrope };",
       "const { cos, sin } = ropewalk.buildMropeCache(cache);",
     );
   }
-  lines.push("", "// One head of its query.", "const x = new Float32Array(headDim).fill(1);");
-  if (layout === undefined)
-    lines.push("// The configuration does not tell the layout; the model's code does.");
+  lines.push("", `// ${comments.query}`, "const x = new Float32Array(headDim).fill(1);");
+  if (layout === undefined) lines.push(`// ${comments.layout}`);
   lines.push(
     `const layout = ${JSON.stringify(layout ?? "half")};`,
     `const query = ropewalk.applyRope({ x, cos, sin, layout, seqLen: 1, nHeads: 1, headDim${rotaryDim === headDim ? "" : ", rotaryDim"} });`,
@@ -195,7 +198,7 @@ function snippetOf(essence: unknown, rope: ModelRope, layerType: string | undefi
   if (softmaxFactor !== 1) {
     lines.push(
       "",
-      "// Heads of the whole query, rotated and not, are longer: qkHeadDim.",
+      `// ${comments.whole}`,
       "// attention({ …, softmaxScale: rope.softmaxFactor / Math.sqrt(qkHeadDim) })",
     );
   }

@@ -223,10 +223,9 @@ export class RopewalkPlanes extends StretchPicture {
 
   #paint(canvas: HTMLCanvasElement, { kind, strip, columnsPerTurn }: Drawing, height: number): void {
     const view = this.#surface.begin(canvas, this.plotWidth, height, 0, strip.columns);
-    const inks = this.inksOf(canvas);
-    if (kind === "angles")
-      paintAngles(view, strip, inks, (strand) => columnsPerTurn?.[strand] ?? Number.POSITIVE_INFINITY);
-    else paintLevels(view, strip, inks, kind === "bits" && strip.columns <= view.width);
+    const turn = (strand: number) => columnsPerTurn?.[strand] ?? Number.POSITIVE_INFINITY;
+    if (kind === "angles") paintAngles(view, strip, this.inksOf(canvas), turn);
+    else paintLevels(view, strip, this.inksOf(canvas), kind === "bits" && strip.columns <= view.width);
     this.#surface.end();
   }
 

@@ -1,12 +1,16 @@
 import { css, html, nothing, type PropertyValues, svg } from "lit";
 import { property } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
-import { Chart, chart } from "./chart.js";
+import { chart, narrow } from "./chart.js";
 import { figure } from "./figure.js";
-import { PairEvent } from "./picture.js";
-import { angleColor, readout, theme } from "./theme.js";
+import { PairChart } from "./pair_chart.js";
+import { point } from "./pairs.js";
+import { fixed, round } from "./picture.js";
+import { hiddenTable } from "./table.js";
+import { angleColor } from "./theme.js";
+import { words as longer } from "./words/en/longer.js";
 
-const narrow = 480;
+const words = longer.seen;
 
 interface Layout {
   perRow: number;
@@ -16,11 +20,9 @@ interface Layout {
 }
 
 /** A dial for each pair: shaded, where it pointed in training; its hand, where it points at the length now. */
-export class RopewalkSeen extends Chart {
+export class RopewalkSeen extends PairChart {
   static override styles = [
-    theme,
     chart,
-    readout,
     css`
       text {
         text-anchor: middle;
@@ -63,19 +65,7 @@ export class RopewalkSeen extends Chart {
       }
 
       .legend {
-        display: flex;
-        flex-wrap: wrap;
-        justify-content: flex-end;
-        gap: 2px 16px;
-        margin: 0 0 6px;
-        color: var(--soft);
-        font-size: 12px;
-      }
-
-      .legend span {
-        display: flex;
-        align-items: center;
-        gap: 6px;
+        margin-bottom: 6px;
       }
 
       .legend svg {
@@ -93,14 +83,8 @@ export class RopewalkSeen extends Chart {
   @property({ attribute: false }) angles: Float32Array = new Float32Array();
   /** Pairs that turn further than they did in training, not having come round there. */
   @property({ attribute: false }) beyond: readonly number[] = [];
-  /** The pair that is looked at. */
-  @property({ attribute: false }) pair: number | undefined;
 
   #layout: Layout | undefined;
-
-  protected override get current() {
-    return this.pair;
-  }
 
   protected override get last() {
     return this.angles.length - 1;
@@ -111,10 +95,6 @@ export class RopewalkSeen extends Chart {
     if (layout === undefined) return undefined;
     const column = Math.floor(x / layout.cell);
     return column >= layout.perRow ? undefined : Math.floor(y / layout.row) * layout.perRow + column;
-  }
-
-  protected override lookAt(pair: number | undefined) {
-    if (pair !== this.pair) this.dispatchEvent(new PairEvent(pair));
   }
 
   protected override willUpdate(changed: PropertyValues): void {
@@ -134,17 +114,17 @@ export class RopewalkSeen extends Chart {
     const { perRow, row } = layout;
     return html`
       <p class="legend">
-        <span><svg aria-hidden="true"><rect class="trained" x="2" y="1" width="16" height="12" rx="3"></rect></svg>pointed there in training</span>
-        <span><svg aria-hidden="true"><path class="further" d="M2 11Q10 -3 18 11"></path></svg>turned beyond it</span>
-        <span><svg aria-hidden="true"><path class="hand" stroke=${angleColor(0)} d="M2 7H18"></path></svg>points there now; hue is angle</span>
+        <span><svg aria-hidden="true"><rect class="trained" x="2" y="1" width="16" height="12" rx="3"></rect></svg>${words.trained}</span>
+        <span><svg aria-hidden="true"><path class="further" d="M2 11Q10 -3 18 11"></path></svg>${words.further}</span>
+        <span><svg aria-hidden="true"><path class="hand" stroke=${angleColor(0)} d="M2 7H18"></path></svg>${words.now}</span>
       </p>
       ${this.renderChart(
-        "Pairs as dials: arrow keys go from one to the next",
+        words.label,
         html`<svg width=${this.width} height=${Math.ceil(angles.length / perRow) * row} aria-hidden="true">
           ${Array.from(angles, (angle, i) => this.#renderDial(layout, angle, i))}
         </svg>`,
       )}
-      ${this.renderReadout("Point at a dial, or walk along them with the arrow keys.")}
+      ${this.renderReadout(words.hint)}
       ${guard([this.settled], () => this.#renderTable())}
     `;
   }
@@ -153,7 +133,7 @@ export class RopewalkSeen extends Chart {
     const isBeyond = this.beyond.includes(i);
     const seen = this.trainedTurns[i] as number;
     const now = this.turns[i] as number;
-    const hand = pointAt(angle, radius - 2);
+    const hand = point(angle, radius - 2);
     const center = { x: round(((i % perRow) + 0.5) * cell), y: Math.floor(i / perRow) * row + radius + 22 };
     return svg`<g class=${isBeyond ? "dial beyond" : "dial"} transform="translate(${center.x} ${center.y})">
       <text y=${-radius - 8}>${i}</text>
@@ -167,51 +147,26 @@ export class RopewalkSeen extends Chart {
   }
 
   protected override sentence(pair: number): string {
-    const seen = this.trainedTurns[pair] as number;
-    const now = this.turns[pair] as number;
-    const trained =
-      seen >= 1 ? "came round in training, and pointed everywhere" : `made ${figure(seen)} turns in training`;
-    const verdict =
-      seen >= 1 ? "" : this.beyond.includes(pair) ? ": further than it ever did" : ": no further";
-    return `pair ${pair} ${trained}; it makes ${figure(now)} now${verdict}`;
+    const trained = this.trainedTurns[pair] as number;
+    const now = figure(this.turns[pair] as number);
+    if (trained >= 1) return words.round(pair, now);
+    return words[this.beyond.includes(pair) ? "beyond" : "within"](pair, figure(trained), now);
   }
 
   #renderTable() {
     if (this.settled === 0) return nothing;
-    return html`<div class="visually-hidden">
-      <table>
-        <caption>
-          Turns of each pair in training, and at the length now
-        </caption>
-        <thead>
-          <tr>
-            <th scope="col">pair</th>
-            <th scope="col">turns in training</th>
-            <th scope="col">turns now</th>
-            <th scope="col">angle now, rad</th>
-            <th scope="col">further than trained</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${Array.from(
-            this.angles,
-            (angle, i) => html`<tr>
-              <th scope="row">${i}</th>
-              <td>${figure(this.trainedTurns[i] as number)}</td>
-              <td>${figure(this.turns[i] as number)}</td>
-              <td>${angle.toFixed(3).replace("-", "−")}</td>
-              <td>${this.beyond.includes(i) ? "yes" : "no"}</td>
-            </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>`;
+    return hiddenTable(
+      words.table.caption,
+      [words.table.pair, words.table.trained, words.table.now, words.table.angle, words.table.further],
+      Array.from(this.angles, (angle, i) => [
+        i,
+        figure(this.trainedTurns[i] as number),
+        figure(this.turns[i] as number),
+        fixed(angle, 3),
+        this.beyond.includes(i) ? words.table.yes : words.table.no,
+      ]),
+    );
   }
-}
-
-/** Where an angle points: counted from the right, against the clock. */
-function pointAt(angle: number, length: number): { x: number; y: number } {
-  return { x: round(length * Math.cos(angle)), y: round(-length * Math.sin(angle)) };
 }
 
 /** From the right on, so many turns; the whole circle from one turn on. */
@@ -223,15 +178,11 @@ function sector(turns: number, radius: number): string {
 /** Around the middle, in turns; at most once around. */
 function arc(from: number, to: number, radius: number): string {
   if (to - from >= 1) return circle(radius);
-  const start = pointAt(2 * Math.PI * from, radius);
-  const end = pointAt(2 * Math.PI * to, radius);
+  const start = point(2 * Math.PI * from, radius);
+  const end = point(2 * Math.PI * to, radius);
   return `M${start.x} ${start.y}A${radius} ${radius} 0 ${to - from > 0.5 ? 1 : 0} 0 ${end.x} ${end.y}`;
 }
 
 function circle(radius: number): string {
   return `M${radius} 0A${radius} ${radius} 0 1 0 ${-radius} 0A${radius} ${radius} 0 1 0 ${radius} 0Z`;
-}
-
-function round(value: number): number {
-  return Math.round(value * 100) / 100;
 }

@@ -1,14 +1,16 @@
-import { axisBottom, axisLeft } from "d3-axis";
-import { type ScaleLinear, type ScaleLogarithmic, scaleLinear, scaleLog } from "d3-scale";
-import { select as selectNode } from "d3-selection";
+import { type ScaleLinear, type ScaleLogarithmic, scaleLog } from "d3-scale";
 import { css, html, nothing, type PropertyValues, svg } from "lit";
-import { property, query } from "lit/decorators.js";
+import { property } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
-import { Chart, chart } from "./chart.js";
+import { chart, cursor, narrow } from "./chart.js";
 import { figure } from "./figure.js";
 import { measureIn } from "./labels.js";
-import { PairEvent } from "./picture.js";
-import { readout, theme } from "./theme.js";
+import { PairChart, pairScale, pairTicks } from "./pair_chart.js";
+import { round } from "./picture.js";
+import { hiddenTable } from "./table.js";
+import { words as longer } from "./words/en/longer.js";
+
+const words = longer.slowdown;
 
 /** One way of slowing pairs down. */
 export interface Line {
@@ -22,7 +24,6 @@ export interface Line {
 }
 
 const margin = { top: 26, right: 12, bottom: 40, left: 40 };
-const narrow = 480;
 /** The same at all lengths, so that lines grow with the length: dynamic NTK at 32 trained lengths needs most. */
 const most = 100;
 const labelHeight = 16;
@@ -35,11 +36,9 @@ interface Layout {
 }
 
 /** How much more slowly each pair turns than in training, one line for each scaling. */
-export class RopewalkSlowdown extends Chart {
+export class RopewalkSlowdown extends PairChart {
   static override styles = [
-    theme,
     chart,
-    readout,
     css`
       .x .tick line {
         stroke: var(--soft);
@@ -92,17 +91,10 @@ export class RopewalkSlowdown extends Chart {
   @property({ type: Number }) pairs = 1;
   /** The length now, in trained lengths. */
   @property({ type: Number }) factor = 1;
-  /** The pair that is looked at. */
-  @property({ attribute: false }) pair: number | undefined;
 
-  @query("g.x") private readonly xAxis!: SVGGElement | null;
-  @query("g.y") private readonly yAxis!: SVGGElement | null;
+  protected override readonly gap = 8;
 
   #layout: Layout | undefined;
-
-  protected override get current() {
-    return this.pair;
-  }
 
   protected override get last() {
     return this.pairs - 1;
@@ -110,10 +102,6 @@ export class RopewalkSlowdown extends Chart {
 
   protected override pointAt(x: number) {
     return this.#layout && Math.round(this.#layout.x.invert(x));
-  }
-
-  protected override lookAt(pair: number | undefined) {
-    if (pair !== this.pair) this.dispatchEvent(new PairEvent(pair));
   }
 
   protected override willUpdate(changed: PropertyValues): void {
@@ -124,9 +112,7 @@ export class RopewalkSlowdown extends Chart {
     this.#layout = {
       width,
       height,
-      x: scaleLinear()
-        .domain([-0.5, pairs - 0.5])
-        .range([margin.left, width - margin.right]),
+      x: pairScale(pairs, margin.left, width - margin.right),
       y: scaleLog()
         .domain([0.88, most])
         .range([height - margin.bottom, margin.top]),
@@ -138,19 +124,17 @@ export class RopewalkSlowdown extends Chart {
     if (layout === undefined) return nothing;
     return html`
       ${this.renderChart(
-        "How much more slowly each pair turns, by scaling: arrow keys go from pair to pair",
+        words.label,
         html`<svg width=${layout.width} height=${layout.height} aria-hidden="true">
           ${this.#renderFurther(layout)}
-          <g class="y" transform="translate(${margin.left - 8} 0)"></g>
-          <g class="x" transform="translate(0 ${layout.height - margin.bottom + 6})"></g>
-          <text x="0" y="12">times as long for one turn as in training</text>
-          <text x=${layout.width - margin.right} y=${layout.height - 4} text-anchor="end">
-            pair, from the fastest to the slowest
-          </text>
+          <g class="y"></g>
+          <g class="x"></g>
+          <text x="0" y="12">${words.y}</text>
+          <text x=${layout.width - margin.right} y=${layout.height - 4} text-anchor="end">${words.x}</text>
           ${this.#renderLines(layout)}
         </svg>`,
       )}
-      ${this.renderReadout("Point at a pair, or walk along them with the arrow keys.")}
+      ${this.renderReadout(words.hint)}
       ${guard([this.settled], () => this.#renderTable())}
     `;
   }
@@ -163,14 +147,14 @@ export class RopewalkSlowdown extends Chart {
     const right = width - margin.right;
     const top = y(factor);
     const bottom = height - margin.bottom;
-    const words = width < narrow ? "further than trained" : "in here, further than it was trained to turn";
-    const labelled = bottom - top > 44 && right - left > measureIn(this, 12)(words) + 12;
+    const further = width < narrow ? words.furtherShort : words.further;
+    const labelled = bottom - top > 44 && right - left > measureIn(this, 12)(further) + 12;
     return svg`
       <rect class="further" x=${left} y=${top} width=${right - left} height=${bottom - top}></rect>
       <path class="bound" d="M${left} ${margin.top}V${bottom}M${left} ${top}H${right}"></path>
-      <text class="halo" x=${left - 6} y=${margin.top + 10} text-anchor="end">came round in training</text>
-      <text class="halo" x=${left + 6} y=${margin.top + 10}>never did</text>
-      ${labelled ? svg`<text x=${right - 6} y=${bottom - 10} text-anchor="end">${words}</text>` : nothing}
+      <text class="halo" x=${left - 6} y=${margin.top + 10} text-anchor="end">${words.round}</text>
+      <text class="halo" x=${left + 6} y=${margin.top + 10}>${words.never}</text>
+      ${labelled ? svg`<text x=${right - 6} y=${bottom - 10} text-anchor="end">${further}</text>` : nothing}
     `;
   }
 
@@ -187,7 +171,7 @@ export class RopewalkSlowdown extends Chart {
       ${
         pair === undefined
           ? nothing
-          : svg`<line class="cursor" x1=${x(pair)} x2=${x(pair)} y1=${height - margin.bottom} y2=${margin.top}></line>
+          : svg`${cursor(x(pair), margin.top, height - margin.bottom)}
               ${lines.map(({ values }) => svg`<circle class="dots" cx=${x(pair)} cy=${y(values[pair] ?? 1)} r="3"></circle>`)}`
       }
       ${this.#places(layout).map(
@@ -223,60 +207,26 @@ export class RopewalkSlowdown extends Chart {
   }
 
   protected override updated(): void {
-    const layout = this.#layout;
-    if (layout === undefined || this.xAxis === null || this.yAxis === null) return;
-    const { width, x, y } = layout;
-    selectNode(this.yAxis)
-      .call(
-        axisLeft<number>(y)
-          .tickValues([1, 2, 4, 8, 16, 32, 64])
-          .tickFormat((value) => `×${value}`)
-          .tickSize(-(width - margin.left - margin.right) - 8),
-      )
-      .call((g) => g.select(".domain").remove());
-    const every = x.ticks(Math.min(this.pairs, width < narrow ? 5 : 9)).filter(Number.isInteger);
-    selectNode(this.xAxis)
-      .call(
-        axisBottom<number>(x)
-          .tickValues(every.filter((value) => value >= 0 && value < this.pairs))
-          .tickFormat(String)
-          .tickSize(4),
-      )
-      .call((g) => g.select(".domain").remove());
+    if (this.#layout === undefined) return;
+    const { x, y, width } = this.#layout;
+    this.drawLeft(x, y, [1, 2, 4, 8, 16, 32, 64], (value) => `×${value}`);
+    this.drawBottom(x, y, pairTicks(x, this.pairs, width), String);
   }
 
   protected override sentence(pair: number): string {
-    const each = this.lines.map(({ name, values }) => `${name} ×${figure(values[pair] as number)}`);
-    return `pair ${pair}: ${each.join(", ")}`;
+    const each = this.lines.map(({ name, values }) => ({ name, times: figure(values[pair] as number) }));
+    return words.at(pair, each);
   }
 
   #renderTable() {
     if (this.settled === 0) return nothing;
-    return html`<div class="visually-hidden">
-      <table>
-        <caption>
-          Positions for one turn, by scaling
-        </caption>
-        <thead>
-          <tr>
-            <th scope="col">pair</th>
-            ${this.lines.map(({ name }) => html`<th scope="col">${name}</th>`)}
-          </tr>
-        </thead>
-        <tbody>
-          ${Array.from(
-            { length: this.pairs },
-            (_, i) => html`<tr>
-              <th scope="row">${i}</th>
-              ${this.lines.map(({ wavelength }) => html`<td>${figure(wavelength[i] as number)}</td>`)}
-            </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>`;
+    return hiddenTable(
+      words.table.caption,
+      [words.table.pair, ...this.lines.map(({ name }) => name)],
+      Array.from({ length: this.pairs }, (_, i) => [
+        i,
+        ...this.lines.map(({ wavelength }) => figure(wavelength[i] as number)),
+      ]),
+    );
   }
-}
-
-function round(value: number): number {
-  return Math.round(value * 100) / 100;
 }

@@ -148,12 +148,8 @@ export class RopewalkTwist extends Picture {
     if (canvas === null || turning === undefined) return;
     const { strip, wavelength } = turning;
     const perPosition = strip.columns / this.length;
-    paintAngles(
-      surface.begin(canvas, this.width, height, 0, strip.columns),
-      strip,
-      this.inksOf(canvas),
-      (s) => (wavelength[s] as number) * perPosition,
-    );
+    const view = surface.begin(canvas, this.width, height, 0, strip.columns);
+    paintAngles(view, strip, this.inksOf(canvas), (s) => (wavelength[s] as number) * perPosition);
     surface.end();
   }
 }

@@ -1,17 +1,18 @@
-import { axisBottom, axisLeft } from "d3-axis";
-import { type ScaleLinear, type ScaleLogarithmic, scaleLinear, scaleLog } from "d3-scale";
-import { select as selectNode } from "d3-selection";
+import { type ScaleLinear, type ScaleLogarithmic, scaleLog } from "d3-scale";
 import { css, html, nothing, type PropertyValues, svg } from "lit";
-import { property, query } from "lit/decorators.js";
+import { property } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
-import { Chart, chart } from "./chart.js";
-import { figure } from "./figure.js";
-import { PairEvent } from "./picture.js";
-import { readout, theme } from "./theme.js";
+import { chart, cursor, narrow } from "./chart.js";
+import { figure, grouped } from "./figure.js";
+import { PairChart, pairScale, pairTicks } from "./pair_chart.js";
+import { round } from "./picture.js";
+import { hiddenTable } from "./table.js";
 import type { Turning } from "./turning.js";
+import { words as model } from "./words/en/model.js";
+
+const words = model.wavelengths;
 
 const margin = { top: 26, right: 12, bottom: 40, left: 62 };
-const narrow = 480;
 
 interface Layout {
   width: number;
@@ -21,26 +22,12 @@ interface Layout {
 }
 
 /** How far each pair is from one turn to the next, as the model has it and by rope_theta alone, against two lengths. */
-export class RopewalkWavelengths extends Chart {
+export class RopewalkWavelengths extends PairChart {
   static override styles = [
-    theme,
     chart,
-    readout,
     css`
       .legend {
-        display: flex;
-        flex-wrap: wrap;
-        justify-content: flex-end;
-        gap: 2px 14px;
-        margin: 0 0 4px;
-        color: var(--soft);
-        font-size: 12px;
-      }
-
-      .legend span {
-        display: flex;
-        align-items: center;
-        gap: 6px;
+        column-gap: 14px;
       }
 
       .legend svg {
@@ -108,17 +95,10 @@ export class RopewalkWavelengths extends Chart {
   @property({ type: Number }) length = 1;
   /** In tokens; undefined where the configuration does not say. */
   @property({ attribute: false }) trainedLength: number | undefined;
-  /** The pair that is looked at. */
-  @property({ attribute: false }) pair: number | undefined;
 
-  @query("g.x") private readonly xAxis!: SVGGElement | null;
-  @query("g.y") private readonly yAxis!: SVGGElement | null;
+  protected override readonly gap = 8;
 
   #layout: Layout | undefined;
-
-  protected override get current() {
-    return this.pair;
-  }
 
   protected override get last() {
     return (this.scaled?.wavelength.length ?? 1) - 1;
@@ -126,10 +106,6 @@ export class RopewalkWavelengths extends Chart {
 
   protected override pointAt(x: number) {
     return this.#layout && Math.round(this.#layout.x.invert(x));
-  }
-
-  protected override lookAt(pair: number | undefined) {
-    if (pair !== this.pair) this.dispatchEvent(new PairEvent(pair));
   }
 
   protected override willUpdate(changed: PropertyValues): void {
@@ -148,13 +124,10 @@ export class RopewalkWavelengths extends Chart {
     );
     const least = Math.min(...shown);
     const most = Math.max(...shown);
-    const last = scaled.wavelength.length - 1;
     return {
       width,
       height,
-      x: scaleLinear()
-        .domain([-0.5, last + 0.5])
-        .range([margin.left, width - margin.right]),
+      x: pairScale(scaled.wavelength.length, margin.left, width - margin.right),
       y: scaleLog()
         .domain([least / 1.4, most * 2])
         .range([height - margin.bottom, margin.top]),
@@ -173,34 +146,32 @@ export class RopewalkWavelengths extends Chart {
           isStretched
             ? html`<span>
                 <svg aria-hidden="true"><circle class="unscaled" cx="10" cy="6" r="3"></circle></svg>
-                by rope_theta alone
+                ${words.alone}
               </span>`
             : nothing
         }
         <span>
           <svg aria-hidden="true"><circle class="scaled" cx="10" cy="6" r="3.25"></circle></svg>
-          ${isStretched ? "as the model turns" : "as the model turns, which is by rope_theta alone"}
+          ${isStretched ? words.scaled : words.both}
         </span>
         ${
           isStill
-            ? html`<span><svg aria-hidden="true"><path class="still" d="M10 2V10"></path></svg> not turned at all</span>`
+            ? html`<span><svg aria-hidden="true"><path class="still" d="M10 2V10"></path></svg> ${words.still}</span>`
             : nothing
         }
       </p>
       ${this.renderChart(
-        "Positions for one turn, pair by pair: arrow keys go from one to the next",
+        words.label,
         html`<svg width=${layout.width} height=${layout.height} aria-hidden="true">
           ${this.#renderLengths(layout)}
-          <g class="y" transform="translate(${margin.left - 8} 0)"></g>
-          <g class="x" transform="translate(0 ${layout.height - margin.bottom + 6})"></g>
-          <text x="0" y="12">positions for one turn</text>
-          <text x=${layout.width - margin.right} y=${layout.height - 4} text-anchor="end">
-            pair, from the fastest to the slowest
-          </text>
+          <g class="y"></g>
+          <g class="x"></g>
+          <text x="0" y="12">${words.y}</text>
+          <text x=${layout.width - margin.right} y=${layout.height - 4} text-anchor="end">${words.x}</text>
           ${this.#renderPairs(layout, scaled, unscaled)}
         </svg>`,
       )}
-      ${this.renderReadout("Point at a pair, or walk along them with the arrow keys.")}
+      ${this.renderReadout(words.hint)}
       ${guard([this.settled], () => this.#renderTable())}
     `;
   }
@@ -216,17 +187,17 @@ export class RopewalkWavelengths extends Chart {
     const trained = y(trainedLength ?? length);
     // Two labels stand on two sides of their lines, away from each other.
     const isAbove = trained <= now;
-    const label = (name: string, at: number, above: boolean, words: string) =>
-      svg`<text class="halo ${name}" x=${margin.left + 6} y=${at + (above ? -5 : 14)}>${words}</text>`;
+    const label = (name: string, at: number, above: boolean, text: string) =>
+      svg`<text class="halo ${name}" x=${margin.left + 6} y=${at + (above ? -5 : 14)}>${text}</text>`;
     return svg`
       <rect class="beyond" x=${margin.left} y=${margin.top} width=${right - margin.left}
         height=${Math.max(0, now - margin.top)}></rect>
       ${line("length", now)}
-      ${label("now", now, !isAnother || !isAbove, `length ${length.toLocaleString("en")}${width < narrow ? "" : "; above, no pair comes round once"}`)}
+      ${label("now", now, !isAnother || !isAbove, (width < narrow ? words.lengthShort : words.length)(grouped(length)))}
       ${
         isAnother
           ? svg`${line("trained", trained)}
-              ${label("", trained, isAbove, `trained with ${(trainedLength ?? 0).toLocaleString("en")}`)}`
+              ${label("", trained, isAbove, words.trained(grouped(trainedLength ?? 0)))}`
           : nothing
       }
     `;
@@ -257,36 +228,18 @@ export class RopewalkWavelengths extends Chart {
       ${
         pair === undefined || at === undefined
           ? nothing
-          : svg`<line class="cursor" x1=${x(pair)} x2=${x(pair)} y1=${height - margin.bottom}
-                y2=${Number.isFinite(at) ? y(at) + radius + 3 : margin.top}></line>
+          : svg`${cursor(x(pair), Number.isFinite(at) ? y(at) + radius + 3 : margin.top, height - margin.bottom)}
               ${Number.isFinite(at) ? svg`<circle class="ring" cx=${x(pair)} cy=${y(at)} r=${radius + 3}></circle>` : nothing}`
       }
     `;
   }
 
   protected override updated(): void {
-    const layout = this.#layout;
-    if (layout === undefined || this.xAxis === null || this.yAxis === null) return;
-    const { width, x, y } = layout;
+    if (this.#layout === undefined) return;
+    const { x, y, width } = this.#layout;
     const powers = y.ticks().filter((value) => Number.isInteger(Math.log10(value)));
-    selectNode(this.yAxis)
-      .call(
-        axisLeft<number>(y)
-          .tickValues(powers)
-          .tickFormat(powerText)
-          .tickSize(-(width - margin.left - margin.right) - 8),
-      )
-      .call((g) => g.select(".domain").remove());
-    const pairs = this.scaled?.wavelength.length ?? 0;
-    const every = x.ticks(Math.min(pairs, width < narrow ? 5 : 9)).filter(Number.isInteger);
-    selectNode(this.xAxis)
-      .call(
-        axisBottom<number>(x)
-          .tickValues(every.filter((value) => value >= 0 && value < pairs))
-          .tickFormat(String)
-          .tickSize(4),
-      )
-      .call((g) => g.select(".domain").remove());
+    this.drawLeft(x, y, powers, powerText);
+    this.drawBottom(x, y, pairTicks(x, this.scaled?.wavelength.length ?? 0, width), String);
   }
 
   protected override sentence(pair: number): string {
@@ -294,56 +247,37 @@ export class RopewalkWavelengths extends Chart {
     const now = scaled?.wavelength[pair];
     const before = unscaled?.wavelength[pair];
     if (scaled === undefined || now === undefined || before === undefined) return "";
-    if (!Number.isFinite(now)) return `pair ${pair} is not turned`;
-    const was = now === before ? "" : ` (by rope_theta alone in ${figure(before)})`;
+    if (!Number.isFinite(now)) return words.atStill(pair);
     const turns = figure(scaled.turns[pair] as number);
-    return `pair ${pair} comes round in ${figure(now)} positions${was}: ${turns} turns in ${length.toLocaleString("en")}`;
+    return now === before
+      ? words.at(pair, figure(now), turns, grouped(length))
+      : words.atScaled(pair, figure(now), figure(before), turns, grouped(length));
   }
 
   #renderTable() {
     const { scaled, unscaled } = this;
     if (this.settled === 0 || scaled === undefined || unscaled === undefined) return nothing;
-    return html`<div class="visually-hidden">
-      <table>
-        <caption>
-          Positions for one turn, and turns in ${this.length.toLocaleString("en")} positions
-        </caption>
-        <thead>
-          <tr>
-            <th scope="col">pair</th>
-            <th scope="col">positions for one turn</th>
-            <th scope="col">by rope_theta alone</th>
-            <th scope="col">turns</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${Array.from(
-            scaled.wavelength,
-            (value, i) => html`<tr>
-              <th scope="row">${i}</th>
-              <td>${figure(value)}</td>
-              <td>${figure(unscaled.wavelength[i] as number)}</td>
-              <td>${figure(scaled.turns[i] as number)}</td>
-            </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>`;
+    return hiddenTable(
+      words.table.caption(grouped(this.length)),
+      [words.table.pair, words.table.positions, words.table.alone, words.table.turns],
+      Array.from(scaled.wavelength, (value, i) => [
+        i,
+        figure(value),
+        figure(unscaled.wavelength[i] as number),
+        figure(scaled.turns[i] as number),
+      ]),
+    );
   }
 }
 
 /** A power of ten, for an axis. */
 function powerText(value: number): string {
-  if (value < 1e6) return value.toLocaleString("en");
-  return value < 1e9 ? `${(value / 1e6).toLocaleString("en")} M` : value.toExponential(0).replace("e+", "e");
+  if (value < 1e6) return grouped(value);
+  return value < 1e9 ? `${grouped(value / 1e6)} M` : value.toExponential(0).replace("e+", "e");
 }
 
 /** A circle, as an arc there and an arc back. */
 function dot(radius: number): string {
   const r = round(radius);
   return `${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0`;
-}
-
-function round(value: number): number {
-  return Math.round(value * 100) / 100;
 }
