@@ -3,6 +3,7 @@ import { loadRopewalk } from "ropewalk";
 import { describe, expect, test } from "vitest";
 import { queryOf, type TurnSettings, turned } from "../../web/elements/rotary_pipeline.js";
 import { tokenize } from "../../web/elements/tokens.js";
+import type { RopewalkTurns } from "../../web/elements/turns.js";
 import { lecture } from "../elements/lecture.js";
 import { frame, violations, visitor } from "./visitor.js";
 
@@ -57,6 +58,10 @@ const hands = (page: Page, kind: string) =>
 /** What the page shows is what the engine gives here, and what double arithmetic gives for its hands. */
 async function expectShown(page: Page, change: Partial<State> = {}) {
   await frame(page);
+  // Out of view they wait until values come to rest.
+  await page.locator("ropewalk-turns").evaluateAll(async (dials) => {
+    for (const one of dials as RopewalkTurns[]) await one.updateComplete;
+  });
   const state = { ...sets, ...change };
   const query = queryOf(engine, state);
   const results = turned(engine, query, state);

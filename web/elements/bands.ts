@@ -15,7 +15,7 @@ import {
 import { RopewalkBandsSentence, type TokenEvent } from "./bands_sentence.js";
 import { type LookEvent, type MuteEvent, RopewalkBandsStack, rowHeight } from "./bands_stack.js";
 import { choices } from "./choices.js";
-import { radios } from "./controls.js";
+import { numberField, numberFieldStyle, radios } from "./controls.js";
 import { flag, oneOf, real, whole, wholes } from "./fields.js";
 import { figure, grouped } from "./figure.js";
 import { instrument } from "./instrument.js";
@@ -270,16 +270,28 @@ export class RopewalkBands extends instrument(fields) {
               this.headDim = headDim;
             })}
           </div>
-          <label class="row">
-            <span class="name">${words.base}</span>
-            <input type="number" min="2" max="100000000" step="any" .value=${live(String(this.base))}
-              @change=${(event: Event) => this.#number(event, "base")} />
-          </label>
-          <label class="row">
-            <span class="name">${words.seed}</span>
-            <input type="number" min="0" max="4294967295" step="1" .value=${live(String(this.seed))}
-              @change=${(event: Event) => this.#number(event, "seed")} />
-          </label>
+          ${numberField({
+            id: "base",
+            label: words.base,
+            value: this.base,
+            least: 2,
+            most: 1e8,
+            step: "any",
+            change: (base) => {
+              this.base = base;
+            },
+          })}
+          ${numberField({
+            id: "seed",
+            label: words.seed,
+            value: this.seed,
+            least: 0,
+            most: 4_294_967_295,
+            step: 1,
+            change: (seed) => {
+              this.seed = seed;
+            },
+          })}
         </div>
         ${textField(this.text, words.tokens(this.#tokens.length, this.#left), this.#onText)}
         <p class="words">${words[this.alike ? "untrainedAlike" : "untrainedUnlike"](html`<b>${this.seed}</b>`)}</p>
@@ -291,14 +303,6 @@ export class RopewalkBands extends instrument(fields) {
     const isHeard = pairs.some((pair) => !this.muted.includes(pair));
     const others = this.muted.filter((pair) => !pairs.includes(pair));
     this.muted = isHeard ? rising([...others, ...pairs]) : others;
-  }
-
-  #number(event: Event, name: "base" | "seed"): void {
-    const input = event.target as HTMLInputElement;
-    const value = fields[name].read(input.value);
-    if (value !== undefined) this[name] = value;
-    // What is not allowed is not taken, and the box shows what is.
-    this.requestUpdate();
   }
 
   readonly #hearAll = (): void => {
@@ -349,6 +353,7 @@ export class RopewalkBands extends instrument(fields) {
     theme,
     panels,
     textFieldStyle,
+    numberFieldStyle,
     css`
       .choosing {
         margin-bottom: 14px;
@@ -471,7 +476,10 @@ export class RopewalkBands extends instrument(fields) {
         gap: 14px 28px;
       }
 
-      input[type="number"],
+      .settings + .text-field {
+        margin-top: 16px;
+      }
+
       .words {
         margin: 16px 0 0;
       }

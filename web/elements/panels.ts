@@ -8,6 +8,12 @@ export const panels = css`
     container-type: inline-size;
   }
 
+  @media print {
+    .panel {
+      break-inside: avoid;
+    }
+  }
+
   .panel {
     min-width: 0;
     padding: 18px 24px 22px;

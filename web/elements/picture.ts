@@ -66,12 +66,13 @@ export class Picture extends LitElement {
   /** When an update was last asked for. */
   #asked = 0;
   #isInView = true;
-  #comeIntoView = () => {};
+  #isPrinted = false;
+  #wake = () => {};
 
   readonly #viewed = new IntersectionObserver(
     (entries) => {
       this.#isInView = entries.at(-1)?.isIntersecting === true;
-      if (this.#isInView) this.#comeIntoView();
+      if (this.#isInView) this.#wake();
     },
     { rootMargin: "200px" },
   );
@@ -87,8 +88,15 @@ export class Picture extends LitElement {
     this.fonts += 1;
   };
 
+  /** Paper has a width of its own, and no dark; no observer tells of it in time. */
+  readonly #print = () => this.#drawAnew(true);
+  /** A frame later, as only then the page is as wide as the screen again. */
+  readonly #printed = () => requestAnimationFrame(() => this.#drawAnew(false));
+
   override connectedCallback(): void {
     super.connectedCallback();
+    window.addEventListener("beforeprint", this.#print);
+    window.addEventListener("afterprint", this.#printed);
     this.#viewed.observe(this);
     this.#resized.observe(this);
     this.#scheme.addEventListener("change", this.#schemeChanged);
@@ -97,13 +105,27 @@ export class Picture extends LitElement {
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
+    window.removeEventListener("beforeprint", this.#print);
+    window.removeEventListener("afterprint", this.#printed);
     this.#viewed.disconnect();
     this.#isInView = true;
-    this.#comeIntoView();
+    this.#wake();
     this.#resized.disconnect();
     this.#scheme.removeEventListener("change", this.#schemeChanged);
     document.fonts.removeEventListener("loadingdone", this.#fontsLoaded);
     clearTimeout(this.#settling);
+  }
+
+  #drawAnew(isPrinted: boolean): void {
+    this.#isPrinted = isPrinted;
+    this.#inks = undefined;
+    this.#measure();
+    this.#wake();
+    this.requestUpdate();
+  }
+
+  #measure(): void {
+    this.width = Math.round(this.getBoundingClientRect().width);
   }
 
   /** Values have changed: they have come to rest if they do not change again soon. */
@@ -129,12 +151,12 @@ export class Picture extends LitElement {
 
   protected override async scheduleUpdate(): Promise<void> {
     // Measured before it is drawn for the first time: to wait for the observer would push about what is around.
-    if (!this.hasUpdated) this.width = Math.round(this.getBoundingClientRect().width);
-    while (this.hasUpdated && !this.#isInView) {
+    if (!this.hasUpdated) this.#measure();
+    while (this.hasUpdated && !this.#isInView && !this.#isPrinted) {
       const left = this.#asked + rest - performance.now();
       if (left <= 0) break;
       await new Promise<void>((done) => {
-        this.#comeIntoView = done;
+        this.#wake = done;
         setTimeout(done, left);
       });
     }

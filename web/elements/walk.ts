@@ -63,6 +63,10 @@ export class RopewalkWalk extends Picture {
         color: var(--soft);
       }
 
+      .words {
+        height: 44px;
+      }
+
       .positions {
         font-size: 12px;
       }
@@ -72,20 +76,24 @@ export class RopewalkWalk extends Picture {
         position: absolute;
         left: calc(var(--column) * var(--box));
         width: var(--box);
-        padding: 0 3px;
+        padding: 0 1px;
         overflow: hidden;
         text-overflow: ellipsis;
         text-align: center;
         white-space: nowrap;
       }
 
-      /* The carried word is told whole: it lies over its neighbours. */
+      .words span {
+        top: 20px;
+      }
+
+      /* The carried word is told whole: it is lifted above its neighbours. */
       .words .carried {
+        top: 0;
         left: clamp(var(--half), calc((var(--column) + 0.5) * var(--box)), calc(100% - var(--half)));
         width: auto;
         padding: 0 6px;
         translate: -50%;
-        background: var(--panel);
         color: var(--ink);
         font-weight: 650;
       }

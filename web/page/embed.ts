@@ -2,6 +2,7 @@ import { define } from "../elements/define.js";
 import { Instrument } from "../elements/instrument.js";
 import { readPlace } from "./address.js";
 import { instruments } from "./instruments.js";
+import { words } from "./words/en.js";
 
 /** One instrument by itself, in the state that the address says: `embed.html#rotary?v=1&position=12`. */
 async function show(): Promise<void> {
@@ -11,10 +12,10 @@ async function show(): Promise<void> {
   const load = Object.hasOwn(instruments, name) ? instruments[name] : undefined;
   if (load === undefined) {
     const known = Object.keys(instruments).filter((one) => one.startsWith("ropewalk-"));
-    const words = document.createElement("p");
-    words.className = "lead";
-    words.textContent = `There is no instrument «${chapter}». There are: ${known.map((one) => one.slice(9)).join(", ")}.`;
-    main.replaceChildren(words);
+    const answer = document.createElement("p");
+    answer.className = "lead";
+    answer.textContent = words.embed.unknown(chapter, known.map((one) => one.slice(9)).join(", "));
+    main.replaceChildren(answer);
     return;
   }
   define(name, await load());

@@ -7,6 +7,7 @@ import { lecture } from "./lecture.js";
 import { CompanionComposer } from "./notes/composer.js";
 import { CompanionNotes } from "./notes/notes.js";
 import { NoteStore, prefix } from "./notes/store.js";
+import { prepareForPrint } from "./print.js";
 import { readTime } from "./time.js";
 
 /** Where the browser lets a page keep things; it may forbid even to ask. */
@@ -17,6 +18,8 @@ function storage(): Storage | undefined {
     return undefined;
   }
 }
+
+prepareForPrint(document);
 
 const companion = new Companion(document);
 const desk: Desk = {

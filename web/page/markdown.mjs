@@ -6,8 +6,9 @@ import container from "markdown-it-container";
 import temml from "temml";
 import { parse } from "yaml";
 
-/** Where the chapters of a language are. */
+/** Where the chapters of a language are, and what stands around them. */
 const folder = (language) => new URL(`chapters/${language}/`, import.meta.url).pathname;
+const wordsOf = (language) => parse(readFileSync(join(folder(language), "words.yaml"), "utf8"));
 
 /**
  * All chapters of a language, in order of their files' names. A file begins with its fields, between two lines of `---`:
@@ -15,6 +16,7 @@ const folder = (language) => new URL(`chapters/${language}/`, import.meta.url).p
  * lecture's notes name one.
  */
 export function chapters(language) {
+  const md = markdown(wordsOf(language));
   return (
     readdirSync(folder(language))
       // A chapter's file begins with its number; beside them are the lecture's notes.
@@ -27,28 +29,24 @@ export function chapters(language) {
         const { id, name, title, lead, time } = parse(fields);
         for (const [field, value] of Object.entries({ id, name, title, lead }))
           if (typeof value !== "string") throw new Error(`${file} has no ${field}.`);
-        return { id, name, title, lead, time, ...rendered(body, file) };
+        return { id, name, title, time, lead: md.renderInline(lead), ...rendered(md, body, file) };
       })
   );
 }
 
-/** What stands in the margin: `::: try`, `::: is-it-so`, `::: at 15:00`. */
-const margins = {
-  try: () => "Try",
-  "is-it-so": () => "Is it so?",
-  at: (time) => time,
-};
-
-/** `$…$` and lines between two of `$$` are mathematics; markers in the margin are containers; the rest is Markdown. */
-function markdown() {
+/**
+ * `$…$` and lines between two of `$$` are mathematics; what stands in the margin are containers: `::: try`,
+ * `::: is-it-so`, `::: at 15:00`; the rest is Markdown.
+ */
+function markdown(words) {
   const md = new MarkdownIt({ html: true, typographer: false });
-  for (const [name, heading] of Object.entries(margins)) {
+  for (const name of ["try", "is-it-so", "at"]) {
     md.use(container, name, {
       render: (tokens, index) => {
         const { nesting, info } = tokens[index];
         const rest = info.trim().slice(name.length).trim();
         return nesting === 1
-          ? `<section class="${name}"><h2>${md.utils.escapeHtml(heading(rest))}</h2>\n`
+          ? `<section class="${name}"><h2>${md.utils.escapeHtml(words[name] ?? rest)}</h2>\n`
           : "</section>\n";
       },
     });
@@ -105,10 +103,8 @@ function mathml(tex, displayMode) {
   return html.replace(/ style="[^"]*"/g, "");
 }
 
-const md = markdown();
-
 /** The margin apart from the rest, as it stands beside it. */
-function rendered(text, file) {
+function rendered(md, text, file) {
   const tokens = md.parse(text, {});
   const margin = [];
   const body = [];
@@ -126,7 +122,7 @@ function rendered(text, file) {
   return html;
 }
 
-const escapeHtml = md.utils.escapeHtml;
+const { escapeHtml } = new MarkdownIt().utils;
 
 /** The lane, with a knot for each chapter. */
 function lane(all) {
@@ -138,7 +134,7 @@ function lane(all) {
 }
 
 /** Each chapter as an article; one is shown at a time, the first to begin with. */
-function articles(all) {
+function articles(all, words) {
   return all
     .map(({ id, title, lead, body, margin }, index) => {
       const way = (step, rel, word) => {
@@ -149,11 +145,11 @@ function articles(all) {
       };
       return `<article class="chapter" id="${id}" aria-labelledby="${id}-title"${index === 0 ? "" : " hidden"}>
 <header><h1 id="${id}-title" tabindex="-1">${escapeHtml(title)}</h1>
-<p class="lead">${md.renderInline(lead)}</p></header>
-<aside aria-label="In the margin">${margin}</aside>
+<p class="lead">${lead}</p></header>
+<aside aria-label="${words.margin}">${margin}</aside>
 <div class="body">${body}</div>
 ${id === "notes" ? "" : "<companion-composer></companion-composer>"}
-<nav class="onwards" aria-label="Chapters before and after">${way(-1, "prev", "Before")}${way(1, "next", "Next")}</nav>
+<nav class="onwards" aria-label="${words.onwards}">${way(-1, "prev", words.before)}${way(1, "next", words.next)}</nav>
 </article>`;
     })
     .join("\n");
@@ -168,7 +164,9 @@ export function chaptersPlugin() {
       handler: (html) =>
         html
           .replace(/<!-- lane (\w+) -->/g, (_, language) => lane(chapters(language)))
-          .replace(/<!-- chapters (\w+) -->/g, (_, language) => articles(chapters(language))),
+          .replace(/<!-- chapters (\w+) -->/g, (_, language) =>
+            articles(chapters(language), wordsOf(language)),
+          ),
     },
   };
 }

@@ -9,6 +9,7 @@ import { svgOf } from "../elements/svg.js";
 import { theme } from "../elements/theme.js";
 import { writePlace } from "./address.js";
 import { pngOf } from "./png.js";
+import { words } from "./words/en.js";
 
 /** Something of an instrument to take away. */
 interface Item<E extends Element> {
@@ -108,10 +109,10 @@ export class CompanionTools extends LitElement {
   protected override render() {
     return html`<div class="row">
       <span role="status" aria-live="polite">${this.said}</span>
-      <button type="button" @click=${this.#copyLink}>Copy link</button>
-      <button type="button" @click=${this.#copyEmbed}>Copy embed</button>
+      <button type="button" @click=${this.#copyLink}>${words.tools.copyLink}</button>
+      <button type="button" @click=${this.#copyEmbed}>${words.tools.copyEmbed}</button>
       <details ?open=${this.isOpen} @toggle=${this.#toggled}>
-        <summary>Save pictures and tables</summary>
+        <summary>${words.tools.save}</summary>
         ${this.isOpen ? this.#renderItems() : nothing}
       </details>
     </div>`;
@@ -124,14 +125,14 @@ export class CompanionTools extends LitElement {
       ${pictures.map(
         ({ name, element }) => html`<li>
           <span>${name}</span>
-          <button type="button" aria-label="SVG of ${name}" @click=${() => this.#saveSvg(name, element)}>SVG</button>
-          <button type="button" aria-label="PNG of ${name}" @click=${() => this.#savePng(name, element)}>PNG</button>
+          <button type="button" aria-label=${words.tools.as("SVG", name)} @click=${() => this.#saveSvg(name, element)}>SVG</button>
+          <button type="button" aria-label=${words.tools.as("PNG", name)} @click=${() => this.#savePng(name, element)}>PNG</button>
         </li>`,
       )}
       ${tables.map(
         ({ name, element }) => html`<li>
           <span>${name}</span>
-          <button type="button" aria-label="CSV of ${name}" @click=${() => this.#saveCsv(name, element)}>CSV</button>
+          <button type="button" aria-label=${words.tools.as("CSV", name)} @click=${() => this.#saveCsv(name, element)}>CSV</button>
         </li>`,
       )}
     </ul>`;
@@ -162,7 +163,7 @@ export class CompanionTools extends LitElement {
   readonly #copyLink = () => {
     const chapter = this.closest("article")?.id ?? "";
     const hash = writePlace({ chapter, state: this.#instrument?.state ?? {} });
-    void this.#copy(new URL(hash, location.href).href, "The link is copied.");
+    void this.#copy(new URL(hash, location.href).href, words.tools.linkCopied);
   };
 
   readonly #copyEmbed = () => {
@@ -177,7 +178,7 @@ export class CompanionTools extends LitElement {
     frame.loading = "lazy";
     frame.width = "100%";
     frame.height = `${Math.ceil(instrument.offsetHeight) + 32}`;
-    void this.#copy(frame.outerHTML, "The frame is copied: paste it into a page.");
+    void this.#copy(frame.outerHTML, words.tools.embedCopied);
   };
 
   async #copy(text: string, said: string): Promise<void> {
@@ -186,7 +187,7 @@ export class CompanionTools extends LitElement {
       this.said = said;
     } catch {
       // No permission, or a page that is not served securely: what was to be copied is shown, to be taken by hand.
-      this.said = `It could not be copied. ${text}`;
+      this.said = words.tools.notCopied(text);
     }
   }
 
@@ -207,8 +208,8 @@ export class CompanionTools extends LitElement {
 const textOf = (element: Element) => element.textContent.replace(/\s+/g, " ").trim();
 
 function fileName(name: string, extension: string): string {
-  const words = name.match(/[\p{L}\p{N}]+/gu) ?? [];
-  return `ropewalk-${words.slice(0, 8).join("-").toLowerCase()}.${extension}`;
+  const parts = name.match(/[\p{L}\p{N}]+/gu) ?? [];
+  return `ropewalk-${parts.slice(0, 8).join("-").toLowerCase()}.${extension}`;
 }
 
 function save(blob: Blob, name: string): void {

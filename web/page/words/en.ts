@@ -1,4 +1,4 @@
-/** What the page's own parts say, in English. Chapters are in chapters/en, and instruments say their own. */
+/** What the page's own parts say, in English. Chapters are in chapters/en, and what instruments say is beside them. */
 export const words = {
   follow: {
     heading: "Beside a video",
@@ -77,5 +77,17 @@ export const words = {
     deleted: "Note deleted.",
     changed: "Note changed.",
     undo: "Undo",
+  },
+  tools: {
+    copyLink: "Copy link",
+    copyEmbed: "Copy embed",
+    save: "Save pictures and tables",
+    as: (form: string, name: string) => `${form} of ${name}`,
+    linkCopied: "The link is copied.",
+    embedCopied: "The frame is copied: paste it into a page.",
+    notCopied: (text: string) => `It could not be copied. ${text}`,
+  },
+  embed: {
+    unknown: (name: string, known: string) => `There is no instrument «${name}». There are: ${known}.`,
   },
 };

@@ -1,0 +1,58 @@
+// A chapter on paper: as wide as a sheet, in ink on white, and afterwards as it was.
+import { expect, test } from "vitest";
+import { visitor } from "./visitor.js";
+
+const site = visitor();
+
+/** Of A4 within its margins, in CSS pixels. */
+const sheet = 718;
+
+test("a chapter is drawn anew for paper, and for the screen afterwards", async () => {
+  const page = await site.visit("#rotary", {
+    viewport: { width: 1440, height: 900 },
+    colorScheme: "dark",
+  });
+  const walk = page.locator("ropewalk-walk canvas").first();
+  await walk.waitFor();
+  const look = () =>
+    page.evaluate(() => {
+      const canvas = document
+        .querySelector("ropewalk-rotary")
+        ?.shadowRoot?.querySelector("ropewalk-walk")
+        ?.shadowRoot?.querySelector("canvas") as HTMLCanvasElement;
+      const turns = document
+        .querySelector("ropewalk-rotary")
+        ?.shadowRoot?.querySelector("ropewalk-turns svg");
+      return {
+        width: canvas.offsetWidth,
+        right: Math.max(turns?.getBoundingClientRect().right ?? 0, canvas.getBoundingClientRect().right),
+        color: getComputedStyle(document.querySelector("h1") as Element).color,
+      };
+    });
+  const before = await look();
+  expect(before.width).toBeGreaterThan(sheet);
+  expect(before.color).toBe("rgb(232, 230, 224)");
+  await page.evaluate(() =>
+    addEventListener("beforeprint", async () => {
+      // Pictures draw when all that was to be told is told.
+      await Promise.resolve().then(() => {});
+      const canvas = document
+        .querySelector("ropewalk-rotary")
+        ?.shadowRoot?.querySelector("ropewalk-walk")
+        ?.shadowRoot?.querySelector("canvas");
+      document.documentElement.dataset.printed = `${canvas?.offsetWidth}`;
+    }),
+  );
+  const paper = await page.pdf({ format: "A4" });
+  expect(paper.length).toBeGreaterThan(10_000);
+  expect(Number(await page.locator("html").getAttribute("data-printed"))).toBeGreaterThan(500);
+  expect(Number(await page.locator("html").getAttribute("data-printed"))).toBeLessThan(sheet);
+  await expect.poll(look).toEqual(before);
+
+  await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
+  const printed = await look();
+  expect(printed.right).toBeLessThan(sheet);
+  expect(printed.color).toBe("rgb(34, 37, 43)");
+  await page.evaluate(() => dispatchEvent(new Event("afterprint")));
+  await expect.poll(look).toEqual(before);
+});
