@@ -1,3 +1,5 @@
+import { words } from "./words/en/vectors.js";
+
 /** Queries or keys as a user pastes them: a row for each token. */
 export interface Vectors {
   rows: number;
@@ -13,19 +15,17 @@ export class VectorsError extends Error {
 /** Read a matrix from JSON (an array of rows) or CSV (a line for each row; commas, semicolons, tabs or spaces). */
 export function parseVectors(text: string): Vectors {
   const trimmed = text.trim();
-  if (trimmed === "") throw new VectorsError("There is nothing to read.");
+  if (trimmed === "") throw new VectorsError(words.nothing);
   const rows = trimmed.startsWith("[") ? rowsOfJson(trimmed) : rowsOfCsv(trimmed);
   const columns = rows[0]?.length ?? 0;
-  if (columns === 0) throw new VectorsError("Row 1 is empty.");
+  if (columns === 0) throw new VectorsError(words.empty);
   rows.forEach((row, r) => {
     if (row.length !== columns) {
-      throw new VectorsError(`Row ${r + 1} has ${row.length} numbers, but row 1 has ${columns}.`);
+      throw new VectorsError(words.ragged(r + 1, row.length, columns));
     }
     row.forEach((value, c) => {
       if (typeof value !== "number" || !Number.isFinite(Math.fround(value))) {
-        throw new VectorsError(
-          `Row ${r + 1}, column ${c + 1} is not a finite number: ${JSON.stringify(value)}.`,
-        );
+        throw new VectorsError(words.notNumber(r + 1, c + 1, JSON.stringify(value)));
       }
     });
   });
@@ -37,12 +37,12 @@ function rowsOfJson(text: string): unknown[][] {
   try {
     parsed = JSON.parse(text);
   } catch (error) {
-    throw new VectorsError(`This is not JSON: ${(error as Error).message}`);
+    throw new VectorsError(words.notJson((error as Error).message));
   }
   if (!Array.isArray(parsed) || !parsed.every(Array.isArray)) {
-    throw new VectorsError("JSON has to be an array of rows, each an array of numbers.");
+    throw new VectorsError(words.notRows);
   }
-  if (parsed.length === 0) throw new VectorsError("There is nothing to read.");
+  if (parsed.length === 0) throw new VectorsError(words.nothing);
   return parsed;
 }
 
