@@ -63,3 +63,16 @@ test("a stretch shows its position with both neighbours, wherever there are such
     }
   }
 });
+
+test("a stretch stays while it shows the position with both neighbours", () => {
+  const shown = { first: 48, span: 32 };
+  for (const position of [49, 60, 78]) expect(stretchAround(position, 32, positions, shown)).toBe(shown);
+  for (const position of [0, 47, 48, 79, 80, 4095]) {
+    const other = stretchAround(position, 32, positions, shown);
+    expect(other).toEqual(stretchAround(position, 32, positions));
+    expect(other).not.toEqual(shown);
+  }
+  expect(stretchAround(60, 128, positions, shown)).toEqual(stretchAround(60, 128, positions));
+  const start = { first: 0, span: 32 };
+  expect(stretchAround(0, 32, positions, start)).toBe(start);
+});

@@ -162,6 +162,12 @@ describe("an address", () => {
     await page.locator("#bands h1").waitFor();
     await page.goBack();
     await expect.poll(() => page.locator("#offset").inputValue()).toBe("40");
+    // Left at once, before the address has said so.
+    await page.locator("#offset").fill("70");
+    await page.locator("#block [rel=next]").evaluate((link: HTMLElement) => link.click());
+    await expect.poll(() => page.locator("#bands").isVisible()).toBe(true);
+    await page.goBack();
+    await expect.poll(() => page.locator("#offset").inputValue()).toBe("70");
   });
 });
 

@@ -12,6 +12,7 @@ import {
   twistColumns,
 } from "./bands_pipeline.js";
 import { headHeight, LookEvent } from "./bands_stack.js";
+import { Drag } from "./drag.js";
 import { grouped } from "./figure.js";
 import { stepOf } from "./keys.js";
 import { fixed, Picture } from "./picture.js";
@@ -225,8 +226,9 @@ export class RopewalkBandsDistance extends Picture {
       </div>
       <div
         class="picture"
-        @pointerdown=${this.#onPress}
+        @pointerdown=${this.#drag}
         @pointermove=${this.#onMove}
+        @click=${this.#drag}
         @pointerleave=${this.#onLeave}
       >
         <canvas role="img" aria-label=${this.#describe(results)}></canvas>
@@ -451,20 +453,16 @@ export class RopewalkBandsDistance extends Picture {
     if (to !== undefined) this.#go(to);
   };
 
-  #goTo(event: PointerEvent): void {
+  #goTo(event: MouseEvent): void {
     const { left } = (this.picture as HTMLElement).getBoundingClientRect();
     const along = (event.clientX - left - inset) / (this.width - 2 * inset);
     this.#go(2 ** (along * octaves));
   }
 
-  readonly #onPress = (event: PointerEvent): void => {
-    if (event.button !== 0) return;
-    this.picture?.setPointerCapture(event.pointerId);
-    this.#goTo(event);
-  };
+  readonly #drag = new Drag((event) => this.#goTo(event));
 
   readonly #onMove = (event: PointerEvent): void => {
-    if (this.picture?.hasPointerCapture(event.pointerId)) this.#goTo(event);
+    this.#drag.handleEvent(event);
     const { top } = (this.picture as HTMLElement).getBoundingClientRect();
     const pair = Math.floor((event.clientY - top) / this.#row);
     const looked = pair >= 0 && pair < (this.results?.parts.length ?? 0) ? pair : undefined;

@@ -85,7 +85,7 @@ export class RopewalkBinary extends instrument(fields) {
   protected override compute(engine: Ropewalk): void {
     this.#pipeline ??= new BinaryPipeline(engine);
     const { position, other, span } = this;
-    this.#results = this.#pipeline.run({ position, other, span });
+    this.#results = this.#pipeline.run({ position, other, span, shown: this.#results?.stretch });
     const { strip } = this.#results;
     this.#far ??= { kind: "bits", strip: this.#results.far, names };
     if (strip !== this.#drawing?.strip) this.#drawing = { kind: "bits", strip, names };

@@ -12,6 +12,8 @@ export interface BinarySettings {
   other: number;
   /** Positions seen at once. */
   span: number;
+  /** What is seen so far: it stays if it can. */
+  shown?: Stretch | undefined;
 }
 
 export interface BinaryResults {
@@ -42,7 +44,7 @@ export class BinaryPipeline {
     this.#far = this.#strip({ first: 0, span: positions });
   }
 
-  run({ position, other, span }: BinarySettings): BinaryResults {
+  run({ position, other, span, shown }: BinarySettings): BinaryResults {
     const engine = this.#engine;
     const [here, next, there] = [position, position + 1, other].map((one) => this.#digits([one])) as [
       Float32Array,
@@ -52,7 +54,7 @@ export class BinaryPipeline {
     const apart = (one: number) =>
       engine.neighbourDistances({ x: this.#digits([position, one]), rows: 2, dim: bitPlanes })[0] as number;
     return {
-      ...this.#stretch(stretchAround(position, span, positions)),
+      ...this.#stretch(stretchAround(position, span, positions, shown)),
       far: this.#far,
       ...{ here, next, there },
       flips: { next: differing(here, next), there: differing(here, there) },

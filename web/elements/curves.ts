@@ -111,7 +111,7 @@ export class RopewalkCurves extends StretchPicture {
           }
         </g>
       </svg>
-      <div class="plot" role="img" aria-label=${this.summary} @pointerdown=${this.onPress} @pointermove=${this.onDrag}></div>
+      <div class="plot" role="img" aria-label=${this.summary} @pointerdown=${this.drag} @pointermove=${this.drag} @click=${this.drag}></div>
       ${guard([this.settled], () => this.#renderTable())}
     `;
   }

@@ -145,7 +145,7 @@ export class RopewalkPlanes extends StretchPicture {
           </g>
         </g>
       </svg>
-      <div class="plot" @pointerdown=${this.onPress} @pointermove=${this.onDrag}>
+      <div class="plot" @pointerdown=${this.drag} @pointermove=${this.drag} @click=${this.drag}>
         <canvas role="img" aria-label=${this.summary}></canvas>
         <svg width=${plotWidth} height=${height} aria-hidden="true">
           ${

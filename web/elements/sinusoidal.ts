@@ -157,7 +157,8 @@ export class RopewalkSinusoidal extends instrument(fields) {
     const before = this.#results;
     this.#tokens = tokenize(this.text).tokens.slice(0, mostTokens);
     const { position, span, base, shift, seed, scaled, pair } = this;
-    const results = this.#pipeline.run({ position, span, base, shift, token: this.#token, seed, scaled });
+    const settings = { position, span, base, shift, token: this.#token, seed, scaled };
+    const results = this.#pipeline.run({ ...settings, shown: before?.encoded.stretch });
     const { encoded, shifted, added } = results;
     if (encoded !== before?.encoded) {
       this.#levels = { kind: "levels", strip: encoded.levels, names: strands };

@@ -13,6 +13,8 @@ export interface SinusoidalSettings {
   position: number;
   /** Positions seen at once. */
   span: number;
+  /** What is seen so far: it stays if it can. */
+  shown?: Stretch | undefined;
   base: number;
   /** Of the linear map, in positions. */
   shift: number;
@@ -89,8 +91,8 @@ export class SinusoidalPipeline {
   }
 
   run(settings: SinusoidalSettings): SinusoidalResults {
-    const { position, span, base, shift, token, seed, scaled } = settings;
-    const stretch = stretchAround(position, span, positions);
+    const { position, span, shown, base, shift, token, seed, scaled } = settings;
+    const stretch = stretchAround(position, span, positions, shown);
     const seen = [stretch.first, span, base];
     const encoded = this.#keep("encoded", seen, () => this.#encode(stretch, base));
     const at = (position - stretch.first) * dim;

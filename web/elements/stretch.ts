@@ -1,5 +1,6 @@
 import { css, svg } from "lit";
 import { property } from "lit/decorators.js";
+import { Drag } from "./drag.js";
 import { grouped } from "./figure.js";
 import { Picture, PositionEvent } from "./picture.js";
 
@@ -10,10 +11,14 @@ export interface Stretch {
 }
 
 /**
- * The stretch that shows a position, of those that overlap by half: it stays where it is as the position moves within, and
- * no step that matters, such as from 63 to 64, ever falls between two of them.
+ * The stretch that shows a position and those beside it, of all that there are. The one that is shown stays as long as it
+ * does, so that a finger which draws along it is where it points; then it is another, of those that overlap by half.
  */
-export function stretchAround(position: number, span: number, all: number): Stretch {
+export function stretchAround(position: number, span: number, all: number, shown?: Stretch): Stretch {
+  if (shown?.span === span) {
+    const [before, after] = [Math.max(0, position - 1), Math.min(all - 1, position + 1)];
+    if (before >= shown.first && after < shown.first + span) return shown;
+  }
   const half = span / 2;
   return { first: Math.max(0, Math.min(half * (Math.round(position / half) - 1), all - span)), span };
 }
@@ -102,17 +107,10 @@ export abstract class StretchPicture extends Picture {
     style?.setProperty("height", `${height}px`);
   }
 
-  readonly onPress = (event: PointerEvent): void => {
-    if (event.button !== 0) return;
-    (event.currentTarget as Element).setPointerCapture(event.pointerId);
-    this.#tell(event);
-  };
+  /** Of the plot. */
+  protected readonly drag = new Drag((event) => this.#tell(event));
 
-  readonly onDrag = (event: PointerEvent): void => {
-    if ((event.currentTarget as Element).hasPointerCapture(event.pointerId)) this.#tell(event);
-  };
-
-  #tell(event: PointerEvent): void {
+  #tell(event: MouseEvent): void {
     const { first, span } = this.stretch;
     const { left } = (event.currentTarget as Element).getBoundingClientRect();
     const along = Math.floor(((event.clientX - left) / this.plotWidth) * span);

@@ -1,6 +1,7 @@
 import { css, html, nothing, type PropertyValues } from "lit";
 import { property, query } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
+import { Drag } from "./drag.js";
 import { grouped } from "./figure.js";
 import { hues } from "./hues.js";
 import { fixed, Picture, PositionEvent, tokenLabel } from "./picture.js";
@@ -226,8 +227,9 @@ export class RopewalkWalk extends Picture {
       </div>
       <div
         class="strip near"
-        @pointerdown=${this.#onPress}
-        @pointermove=${this.#onMove}
+        @pointerdown=${this.#drag}
+        @pointermove=${this.#drag}
+        @click=${this.#drag}
       >
         <div class="words" aria-hidden="true">
           ${columns.map((c) => html`<span dir="auto">${tokenLabelAt(this.tokens, this.query, this.position, first + c)}</span>`)}
@@ -246,7 +248,7 @@ export class RopewalkWalk extends Picture {
         <span>${words.first(turnsIn(this.wavelength[0]))}</span>
         <span>${words.last(last, turnsIn(this.wavelength[last]))}</span>
       </div>
-      <div class="strip far" @pointerdown=${this.#onPress} @pointermove=${this.#onMove}>
+      <div class="strip far" @pointerdown=${this.#drag} @pointermove=${this.#drag} @click=${this.#drag}>
         <div class="band">
           <canvas role="img" aria-label=${words.farLabel(grouped(this.farLength))}></canvas>
           <div class="marker"></div>
@@ -325,17 +327,9 @@ export class RopewalkWalk extends Picture {
     this.#farSurface.end();
   }
 
-  readonly #onPress = (event: PointerEvent): void => {
-    if (event.button !== 0) return;
-    (event.currentTarget as Element).setPointerCapture(event.pointerId);
-    this.#put(event);
-  };
+  readonly #drag = new Drag((event) => this.#put(event));
 
-  readonly #onMove = (event: PointerEvent): void => {
-    if ((event.currentTarget as Element).hasPointerCapture(event.pointerId)) this.#put(event);
-  };
-
-  #put(event: PointerEvent): void {
+  #put(event: MouseEvent): void {
     const strip = event.currentTarget as Element;
     const { left, width } = strip.getBoundingClientRect();
     const part = (event.clientX - left) / width;

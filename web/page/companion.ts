@@ -40,7 +40,9 @@ export class Companion {
   /** Shows what the address names; done when the code of that chapter is there. */
   async start(): Promise<void> {
     window.addEventListener("hashchange", () => this.#show(readPlace(location.hash), true));
-    this.document.addEventListener("ropewalk-state", () => this.#write());
+    this.document.addEventListener("ropewalk-state", () => this.#settle());
+    // A link may lead away before the state has settled: it is written for whoever comes back.
+    this.document.addEventListener("click", () => this.#write(), { capture: true });
     await this.#show(readPlace(location.hash), false);
   }
 
@@ -52,6 +54,7 @@ export class Companion {
 
   /** Go to a chapter, and put its instruments into its state: what that does not name is as it sets out. */
   go(place: Place): void {
+    this.#write();
     const hash = writePlace(place);
     if (hash === location.hash) this.#show(place, true);
     else location.hash = hash;
@@ -65,6 +68,7 @@ export class Companion {
 
   async #show(place: Place, moves: boolean): Promise<void> {
     clearTimeout(this.#writing);
+    this.#writing = undefined;
     this.#address = location.hash;
     const before = this.#current;
     for (const instrument of this.#instruments())
@@ -100,14 +104,20 @@ export class Companion {
     this.document.title = `${chapter.querySelector("h1")?.textContent} · Ropewalk`;
   }
 
-  #write(): void {
+  #settle(): void {
     clearTimeout(this.#writing);
-    this.#writing = setTimeout(() => {
-      // A link has been followed, and the browser has not said so yet: what is written now would undo it.
-      if (location.hash !== this.#address) return;
-      const hash = writePlace(this.place);
-      if (hash !== location.hash) history.replaceState(null, "", hash);
-      this.#address = location.hash;
-    }, settling);
+    this.#writing = setTimeout(() => this.#write(), settling);
+  }
+
+  /** Writes a state that waits to be written. */
+  #write(): void {
+    if (this.#writing === undefined) return;
+    clearTimeout(this.#writing);
+    this.#writing = undefined;
+    // A link has been followed, and the browser has not said so yet: what is written now would undo it.
+    if (location.hash !== this.#address) return;
+    const hash = writePlace(this.place);
+    if (hash !== location.hash) history.replaceState(null, "", hash);
+    this.#address = location.hash;
   }
 }
