@@ -480,3 +480,55 @@ test("the rope tells the angle under the pointer", async () => {
   const told = minus(await page.locator("ropewalk-rope .probe").innerText());
   expect(told).toBe(`pair 2 at position 48: ${angle.toFixed(2)} rad`);
 });
+
+test("the whole sentence stands on its rope, and no word upon another", async () => {
+  const page = await visit({ viewport: { width: 1440, height: 900 } });
+  const { inner, labels } = await page.locator("ropewalk-rope").evaluate(({ shadowRoot }) => {
+    const box = ({ left, right, top, bottom }: DOMRect) => ({ left, right, top, bottom });
+    const of = (selector: string) => [...(shadowRoot?.querySelectorAll(selector) ?? [])];
+    return {
+      inner: box((of(".scroller")[0] as Element).getBoundingClientRect()),
+      labels: of("button span").map((label) => {
+        // Of its letters, which its lines are higher than.
+        const letters = document.createRange();
+        letters.selectNodeContents(label);
+        return box(letters.getBoundingClientRect());
+      }),
+    };
+  });
+  expect(labels).toHaveLength(12);
+  for (const [i, a] of labels.entries()) {
+    expect(a.left).toBeGreaterThanOrEqual(inner.left);
+    expect(a.right).toBeLessThanOrEqual(inner.right);
+    for (const b of labels.slice(i + 1))
+      expect(a.right <= b.left || a.bottom <= b.top || b.bottom <= a.top).toBe(true);
+  }
+});
+
+test("a picture out of view waits until values rest; one in view does not", async () => {
+  const page = await visit();
+  const pending = () =>
+    page.locator("ropewalk-block").evaluate(({ shadowRoot }) => {
+      const waits = (name: string) =>
+        (shadowRoot?.querySelector(name) as unknown as { isUpdatePending: boolean }).isUpdatePending;
+      return { flow: waits("ropewalk-block-flow"), matrix: waits("ropewalk-matrix") };
+    });
+  await page.evaluate(() => scrollTo(0, 0));
+  await expect.poll(pending).toEqual({ flow: false, matrix: false });
+  // While it is moved again and again, nothing rests.
+  const during = await page.locator("ropewalk-block").evaluate(async (block) => {
+    const root = block.shadowRoot as ShadowRoot;
+    const [flow, matrix] = ["ropewalk-block-flow", "ropewalk-matrix"].map(
+      (name) => root.querySelector(name) as unknown as { isUpdatePending: boolean },
+    );
+    const seen: (boolean | undefined)[][] = [];
+    for (let i = 1; i <= 5; ++i) {
+      Object.assign(block, { encoding: "sinusoidal", positionOffset: 100 * i });
+      await new Promise(requestAnimationFrame);
+      seen.push([flow?.isUpdatePending, matrix?.isUpdatePending]);
+    }
+    return seen;
+  });
+  for (const waits of during) expect(waits).toEqual([false, true]);
+  await expect.poll(pending).toEqual({ flow: false, matrix: false });
+});
