@@ -227,11 +227,11 @@ const player = `<!doctype html><script>
   const tell = (event, info) => parent.postMessage(JSON.stringify({ event, info, id: 1, channel: "widget" }), "*");
   addEventListener("message", ({ data }) => {
     const { event, func, args } = JSON.parse(data);
-    if (event === "listening" && ++asked === 3) {
+    if (event === "listening" && ++asked === 6) {
       tell("onReady", null);
       tell("initialDelivery", { currentTime, playerState });
     }
-    if (event !== "command") return;
+    if (event !== "command" || asked < 6) return;
     if (func === "seekTo") currentTime = args[0];
     if (func === "playVideo") playerState = 1;
     if (func === "pauseVideo") playerState = 2;
@@ -256,6 +256,7 @@ test("a video at YouTube is asked for by a click, and spoken to by messages", as
   await load.click();
   await soon(() => page.frames().length).toBe(2);
   await soon(() => time(page)).toBe("0:00");
+  // It does not hear yet, and plays when it does.
   await follow(page).getByRole("button", { name: "Start" }).click();
   await follow(page).getByRole("button", { name: "Pause" }).waitFor();
   await page.locator(".lane .stamp").nth(2).click();
