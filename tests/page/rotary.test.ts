@@ -293,6 +293,17 @@ describe("play", () => {
     await page.getByRole("button", { name: "Play" }).waitFor();
   });
 
+  test("stops when the page is hidden", async () => {
+    const page = await visit();
+    await page.getByRole("button", { name: "Play" }).click();
+    await page.getByRole("button", { name: "Pause" }).waitFor();
+    await page.evaluate(() => {
+      Object.defineProperty(document, "hidden", { value: true, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    });
+    await page.getByRole("button", { name: "Play" }).waitFor();
+  });
+
   test("a step is seen as a turn, unless motion is unwanted", async () => {
     const page = await visit("", { reducedMotion: "no-preference" });
     /** A step, and whether its first picture has the hand still where it was. */
