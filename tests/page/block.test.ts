@@ -510,7 +510,8 @@ test("a picture out of view waits until values rest; one in view does not", asyn
   const pending = () =>
     page.locator("ropewalk-block").evaluate(({ shadowRoot }) => {
       const waits = (name: string) =>
-        (shadowRoot?.querySelector(name) as unknown as { isUpdatePending: boolean }).isUpdatePending;
+        ((shadowRoot as ShadowRoot).querySelector(name) as unknown as { isUpdatePending: boolean })
+          .isUpdatePending;
       return { flow: waits("ropewalk-block-flow"), matrix: waits("ropewalk-matrix") };
     });
   await page.evaluate(() => scrollTo(0, 0));
