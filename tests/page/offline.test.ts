@@ -13,7 +13,7 @@ test("works without a network after the first visit, in chapters that were never
   await page.goto(`${site.address()}#latent`);
   await page.locator("#difference").waitFor();
   await frame(page);
-  expect(await page.locator("#difference").innerText()).toMatch(/^\d\.\de-\d$/);
+  expect(await page.locator("#difference").innerText()).toMatch(/^\d\.\de−\d$/);
   await page.goto(site.address("embed.html#cached"));
   await page.locator("#times").waitFor();
 });
