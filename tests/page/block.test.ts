@@ -516,17 +516,18 @@ test("a picture out of view waits until values rest; one in view does not", asyn
     });
   await page.evaluate(() => scrollTo(0, 0));
   await expect.poll(pending).toEqual({ flow: false, matrix: false });
-  // While it is moved again and again, nothing rests.
-  const during = await page.locator("ropewalk-block").evaluate(async (block) => {
-    const root = block.shadowRoot as ShadowRoot;
-    const [flow, matrix] = ["ropewalk-block-flow", "ropewalk-matrix"].map(
-      (name) => root.querySelector(name) as unknown as { isUpdatePending: boolean },
-    );
-    const seen: (boolean | undefined)[][] = [];
+  const during = await page.locator("ropewalk-block").evaluate(async (element) => {
+    type Lit = HTMLElement & { isUpdatePending: boolean; updateComplete: Promise<boolean> };
+    const block = element as Lit;
+    const part = (name: string) => block.shadowRoot?.querySelector(name) as Lit;
+    const [flow, matrix] = [part("ropewalk-block-flow"), part("ropewalk-matrix")];
+    const seen: boolean[][] = [];
     for (let i = 1; i <= 5; ++i) {
       Object.assign(block, { encoding: "sinusoidal", positionOffset: 100 * i });
-      await new Promise(requestAnimationFrame);
-      seen.push([flow?.isUpdatePending, matrix?.isUpdatePending]);
+      // No time passes here but that of the updates themselves.
+      await block.updateComplete;
+      await flow.updateComplete;
+      seen.push([flow.isUpdatePending, matrix.isUpdatePending]);
     }
     return seen;
   });

@@ -15,7 +15,7 @@ import {
 import { RopewalkBandsSentence, type TokenEvent } from "./bands_sentence.js";
 import { type LookEvent, type MuteEvent, RopewalkBandsStack, rowHeight } from "./bands_stack.js";
 import { choices } from "./choices.js";
-import { numberField, numberFieldStyle, radios } from "./controls.js";
+import { baseField, numberFieldStyle, radios, seedField } from "./controls.js";
 import { flag, oneOf, real, whole, wholes } from "./fields.js";
 import { figure, grouped } from "./figure.js";
 import { instrument } from "./instrument.js";
@@ -270,24 +270,16 @@ export class RopewalkBands extends instrument(fields) {
               this.headDim = headDim;
             })}
           </div>
-          ${numberField({
-            id: "base",
+          ${baseField({
             label: words.base,
             value: this.base,
-            least: 2,
-            most: 1e8,
-            step: "any",
             change: (base) => {
               this.base = base;
             },
           })}
-          ${numberField({
-            id: "seed",
+          ${seedField({
             label: words.seed,
             value: this.seed,
-            least: 0,
-            most: 4_294_967_295,
-            step: 1,
             change: (seed) => {
               this.seed = seed;
             },

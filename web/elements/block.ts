@@ -5,7 +5,7 @@ import type { RopeLayout, Ropewalk } from "ropewalk";
 import { RopewalkArcs } from "./arcs.js";
 import { changeText, RopewalkBlockFlow, type StageEvent } from "./block_flow.js";
 import { choices } from "./choices.js";
-import { numberField, numberFieldStyle } from "./controls.js";
+import { baseField, numberFieldStyle, seedField } from "./controls.js";
 import { RopewalkDials } from "./dials.js";
 import { flag, oneOf, real, whole } from "./fields.js";
 import { grouped } from "./figure.js";
@@ -321,25 +321,17 @@ export class RopewalkBlock extends instrument(fields) {
             ${this.#radios("nHeads", words.heads, words.headsLabel, headCounts, this.nHeads, String)}
             ${this.#radios("headDim", "head_dim", words.headDimLabel, headDims, this.headDim, String, isPasted)}
             ${this.#radios("layout", words.layout, words.layoutLabel, layouts, this.layout, (value) => words.layouts[value])}
-            ${numberField({
-              id: "base",
+            ${baseField({
               label: words.base,
               value: this.base,
-              least: 2,
-              most: 100_000_000,
-              step: "any",
               disabled: !hasBase,
               change: (value) => {
                 this.base = value;
               },
             })}
-            ${numberField({
-              id: "seed",
+            ${seedField({
               label: words.seed,
               value: this.seed,
-              least: 0,
-              most: 4_294_967_295,
-              step: 1,
               disabled: isPasted,
               change: (value) => {
                 this.seed = value;

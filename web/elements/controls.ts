@@ -37,7 +37,7 @@ export function slider({ id, label, shown, last, at, words, move, take }: Slider
 }
 
 /** A number that is typed. */
-export interface NumberField {
+interface NumberField {
   id: string;
   label: string;
   value: number;
@@ -49,7 +49,7 @@ export interface NumberField {
 }
 
 /** A native field for a number, after its name. */
-export function numberField({ id, label, value, least, most, step, disabled = false, change }: NumberField) {
+function numberField({ id, label, value, least, most, step, disabled = false, change }: NumberField) {
   const typed = (event: Event) => {
     const input = event.target as HTMLInputElement;
     if (input.checkValidity() && input.value !== "") change(input.valueAsNumber);
@@ -69,6 +69,16 @@ export function numberField({ id, label, value, least, most, step, disabled = fa
     />
   </label>`;
 }
+
+type Typed = Pick<NumberField, "label" | "value" | "disabled" | "change">;
+
+/** The base of the frequencies. */
+export const baseField = (base: Typed) =>
+  numberField({ id: "base", least: 2, most: 100_000_000, step: "any", ...base });
+
+/** What vectors are drawn from. */
+export const seedField = (seed: Typed) =>
+  numberField({ id: "seed", least: 0, most: 4_294_967_295, step: 1, ...seed });
 
 export const numberFieldStyle = css`
   label.number {

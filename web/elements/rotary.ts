@@ -2,7 +2,7 @@ import { css, html, nothing, type PropertyValues, svg } from "lit";
 import { state } from "lit/decorators.js";
 import type { RopeLayout, Ropewalk } from "ropewalk";
 import { choices } from "./choices.js";
-import { numberField, numberFieldStyle, slider } from "./controls.js";
+import { baseField, numberFieldStyle, seedField, slider } from "./controls.js";
 import { oneOf, real, whole } from "./fields.js";
 import { grouped } from "./figure.js";
 import { instrument } from "./instrument.js";
@@ -296,24 +296,16 @@ export class RopewalkRotary extends instrument(fields) {
             this.headDim = headDim;
           })}
         </span>
-        ${numberField({
-          id: "base",
+        ${baseField({
           label: words.base,
           value: this.base,
-          least: 2,
-          most: 1e8,
-          step: "any",
           change: (base) => {
             this.base = base;
           },
         })}
-        ${numberField({
-          id: "seed",
+        ${seedField({
           label: words.seed,
           value: this.seed,
-          least: 0,
-          most: 4_294_967_295,
-          step: 1,
           change: (seed) => {
             this.seed = seed;
           },
