@@ -115,6 +115,8 @@ interface Attended {
   version: string | undefined;
 }
 
+type Turns = ReturnType<Ropewalk["buildRopeCache"]>;
+
 /** Streams of the seed: the projections to queries, to keys and to values. */
 const queryStream = 0;
 const keyStream = 1;
@@ -245,10 +247,10 @@ export class Pipeline {
     const rotaryDim = encoding === "rotary" ? headDim : dim;
     const pairs = rotaryDim / 2;
     const invFreq = this.#engine.ropeInvFreq({ rotaryDim, ropeTheta: base });
-    const kept = <T>(name: string, offset: number, make: () => T) =>
-      this.#kept(`${name} at ${placeOf(offset)}`, [n, rotaryDim, base, offset], make);
     const anglesFrom = (firstPosition: number) =>
-      kept("angles", firstPosition, () => this.#engine.ropeAngles({ firstPosition, count: n, invFreq }));
+      this.#kept(`angles at ${placeOf(firstPosition)}`, [n, rotaryDim, base, firstPosition], () =>
+        this.#engine.ropeAngles({ firstPosition, count: n, invFreq }),
+      );
     const angles = () => ({ still: anglesFrom(0), here: anglesFrom(positionOffset) });
     const change = (a: Float32Array, b: Float32Array) => this.#engine.maxAbsDifference({ a, b });
     if (encoding !== "rotary") {
@@ -257,11 +259,7 @@ export class Pipeline {
       const tensor = { shape: [n, dim], columns: dim, still, here, change: change(still, here) };
       return encoding === "sinusoidal" ? { ...tensor, angles: angles() } : tensor;
     }
-    const cache = (offset: number) =>
-      kept("cache", offset, () =>
-        this.#engine.buildRopeCache({ seqLen: n, positionOffset: offset, invFreq }),
-      );
-    const [a, b] = [cache(0), cache(positionOffset)];
+    const [a, b] = [0, positionOffset].map((offset) => this.#turns(settings, n, offset)) as [Turns, Turns];
     // A whole hand for each angle: its length says nothing.
     const hands = this.#kept("hands", [n, pairs], () => new Float32Array(n * pairs * 2).fill(1));
     return {
@@ -358,7 +356,7 @@ export class Pipeline {
     n: number,
     dim: number,
   ): void {
-    const { encoding, nHeads, headDim, layout, base, positionOffset, pasted } = settings;
+    const { encoding, nHeads, headDim, layout, positionOffset, pasted } = settings;
     const { input: x, query, key, value } = to;
     x.view.set(content.x.view);
     query.view.set(content.query.view);
@@ -366,8 +364,7 @@ export class Pipeline {
     value.view.set(content.value.view);
     if (encoding === "none") return;
     if (encoding === "rotary") {
-      const invFreq = this.#engine.ropeInvFreq({ rotaryDim: headDim, ropeTheta: base });
-      const cache = this.#engine.buildRopeCache({ seqLen: n, positionOffset, invFreq });
+      const cache = this.#turns(settings, n, positionOffset);
       for (const turned of [query, key]) {
         this.#engine.applyRope({ x: turned, ...cache, seqLen: n, nHeads, headDim, layout });
       }
@@ -384,6 +381,14 @@ export class Pipeline {
     this.#project(x, content.queryWeight, query, n, dim);
     this.#project(x, content.keyWeight, key, n, dim);
     this.#project(x, content.valueWeight, value, n, dim);
+  }
+
+  /** Cosines and sines that tokens are turned by which stand from `positionOffset` on. */
+  #turns({ headDim, base }: Settings, seqLen: number, positionOffset: number): Turns {
+    return this.#kept(`turns at ${placeOf(positionOffset)}`, [headDim, base, seqLen, positionOffset], () => {
+      const invFreq = this.#engine.ropeInvFreq({ rotaryDim: headDim, ropeTheta: base });
+      return this.#engine.buildRopeCache({ seqLen, positionOffset, invFreq });
+    });
   }
 
   /** What is added to tokens that stand from `positionOffset` on. */
