@@ -279,3 +279,42 @@ test("the rope is the angle that the pairs turn by", () => {
   }
   expect(rope.wavelengths[0]).toBeCloseTo(2 * Math.PI, 10);
 });
+
+test("what is kept from earlier settings is never taken for that of others", () => {
+  const kept = new Pipeline(engine);
+  const changes: readonly Partial<Settings & Focus>[] = [
+    {},
+    { head: 2 },
+    { positionOffset: 40 },
+    { positionOffset: 41 },
+    { layout: "half" },
+    { base: 500 },
+    { seed: 8 },
+    { causal: false },
+    { nHeads: 2, headDim: 64 },
+    { nHeads: 4, headDim: 16 },
+    { headDim: 32, tokens: ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"] },
+    { farLength: 4096 },
+    { positionOffset: 0 },
+    { positionOffset: 41 },
+  ];
+  for (const encoding of [...encodings, "rotary", "sinusoidal"] as const) {
+    let now: Settings & Focus = { ...settings, ...focus, encoding };
+    for (const change of changes) {
+      now = { ...now, ...change };
+      const fresh = new Pipeline(engine);
+      expect(kept.run(now, now)).toEqual(fresh.run(now, now));
+      expect(kept.flow(now, now.head)).toEqual(fresh.flow(now, now.head));
+      fresh.delete();
+    }
+  }
+  kept.delete();
+});
+
+test("what has not changed is the very same array", () => {
+  const at = (positionOffset: number) => pipeline.flow({ ...settings, positionOffset }, 1).tensors;
+  const [a, b] = [at(20), at(21)];
+  for (const stage of ["embedding", "query", "key"] as const) expect(b[stage]?.here).toBe(a[stage]?.here);
+  expect(b["placed-query"]?.still).toBe(a["placed-query"]?.still);
+  expect(b["placed-query"]?.here).not.toBe(a["placed-query"]?.here);
+});
