@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { BandsPipeline, type BandsSettings } from "../../web/elements/bands_pipeline.js";
 import { tokenize } from "../../web/elements/tokens.js";
 import { lecture } from "../elements/lecture.js";
-import { frame, violations, visitor } from "./visitor.js";
+import { allDrawn, violations, visitor } from "./visitor.js";
 
 const site = visitor();
 const pipeline = new BandsPipeline(await loadRopewalk());
@@ -27,7 +27,7 @@ const initial: BandsSettings = {
 async function visit(state = "", options: BrowserContextOptions = {}): Promise<Page> {
   const page = await site.visit(`#bands${state === "" ? "" : `?v=1&${state}`}`, options);
   await page.locator("#left").waitFor();
-  await frame(page);
+  await allDrawn(page);
   return page;
 }
 
@@ -42,7 +42,7 @@ const token = (page: Page, name: string) => page.getByRole("button", { name, exa
 
 /** All numbers that are set large, and those of every pair and band, against the engine's. */
 async function expectShown(page: Page, change: Partial<BandsSettings> = {}): Promise<void> {
-  await frame(page);
+  await allDrawn(page);
   const settings = { ...initial, ...change };
   const got = pipeline.run(settings);
   const n = settings.headDim / 2;
@@ -127,7 +127,7 @@ describe("distance", () => {
     await page.mouse.move(at(10), y);
     await page.mouse.down();
     await page.mouse.move(at(6), y, { steps: 3 });
-    await frame(page);
+    await allDrawn(page);
     const distance = await shown(page, "apart");
     expect(Math.log2(distance)).toBeCloseTo(6, 1);
     await expectShown(page, { distance });
@@ -351,6 +351,6 @@ test("nothing moves by itself", async () => {
   const page = await visit("", { reducedMotion: "reduce" });
   await pair(page, 3).click();
   await slider(page).fill("700");
-  await frame(page);
+  await allDrawn(page);
   expect(await page.evaluate(() => document.getAnimations().length)).toBe(0);
 });

@@ -3,7 +3,7 @@ import type { BrowserContextOptions, Page } from "playwright-core";
 import { loadRopewalk } from "ropewalk";
 import { expect, test } from "vitest";
 import { BinaryPipeline, type BinarySettings } from "../../web/elements/binary_pipeline.js";
-import { frame, violations, visitor } from "./visitor.js";
+import { allDrawn, violations, visitor } from "./visitor.js";
 
 const site = visitor();
 const pipeline = new BinaryPipeline(await loadRopewalk());
@@ -18,7 +18,7 @@ async function visit(options: BrowserContextOptions = {}, hash = "#binary"): Pro
 const text = async (page: Page, id: string) => (await page.locator(`#${id}`).innerText()).trim();
 
 async function expectShown(page: Page, change: Partial<BinarySettings> = {}): Promise<void> {
-  await frame(page);
+  await allDrawn(page);
   const { position, other, span } = { ...initial, ...change };
   const { here, next, there, flips, distance } = pipeline.run({ position, other, span });
   expect(await text(page, "flips")).toBe(String(flips.next));

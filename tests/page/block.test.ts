@@ -14,7 +14,7 @@ import {
 } from "../../web/elements/pipeline.js";
 import { tokenize } from "../../web/elements/tokens.js";
 import { lecture } from "../elements/lecture.js";
-import { axe, frame, visitor } from "./visitor.js";
+import { allDrawn, axe, visitor } from "./visitor.js";
 
 const site = visitor();
 const pipeline = new Pipeline(await loadRopewalk());
@@ -23,7 +23,7 @@ const pipeline = new Pipeline(await loadRopewalk());
 async function visit(options: BrowserContextOptions = {}, state = "position-offset=0"): Promise<Page> {
   const page = await site.visit(`#block?v=1&${state}`, options);
   await page.locator("#change").waitFor();
-  await frame(page);
+  await allDrawn(page);
   return page;
 }
 
@@ -75,7 +75,7 @@ describe.each(encodings)("%s", (encoding) => {
     await choose(page, encoding);
     for (const positionOffset of [0, 12, 100_000]) {
       await move(page, positionOffset);
-      await frame(page);
+      await allDrawn(page);
       await expectShown(page, { encoding, positionOffset });
     }
   });
@@ -84,14 +84,14 @@ describe.each(encodings)("%s", (encoding) => {
 test("moving the sentence changes nothing under rotary, and something under what is added", async () => {
   const page = await visit();
   await move(page, 100_000);
-  await frame(page);
+  await allDrawn(page);
   const rotary = await shown(page);
   expect(rotary.change).toBeGreaterThan(0);
   expect(rotary.change).toBeLessThan(1e-4);
   expect(rotary.length.after).toBe(rotary.length.before);
   for (const encoding of ["integer", "binary", "sinusoidal"] as const) {
     await choose(page, encoding);
-    await frame(page);
+    await allDrawn(page);
     const added = await shown(page);
     expect(added.change).toBeGreaterThan(0.01);
     expect(added.length.after).not.toBe(added.length.before);
@@ -136,17 +136,17 @@ describe("the flow", () => {
     // Two lines from where angles enter and one each from query and key; scores and weights know distances.
     expect(await lit()).toEqual({ frames: [false, true], where: 4, distance: 2 });
     await choose(page, "sinusoidal");
-    await frame(page);
+    await allDrawn(page);
     expect(await lit()).toEqual({ frames: [true, false], where: 9, distance: 0 });
     await choose(page, "none");
-    await frame(page);
+    await allDrawn(page);
     expect(await lit()).toEqual({ frames: [false, false], where: 0, distance: 0 });
   });
 
   test("a stage is chosen by click, and explained with its numbers", async () => {
     const page = await visit({}, "position-offset=1000");
     await stage(page, "placed-query").click();
-    await frame(page);
+    await allDrawn(page);
     expect(await page.locator("#explained").innerText()).toMatch(
       /turned.*every number changes, and no length/,
     );
@@ -155,10 +155,10 @@ describe("the flow", () => {
       changeText(tensors["placed-query"]?.change ?? 0),
     );
     await stage(page, "value").click();
-    await frame(page);
+    await allDrawn(page);
     expect(await page.locator("#stage-change").innerText()).toBe("0");
     await choose(page, "sinusoidal");
-    await frame(page);
+    await allDrawn(page);
     const added = flowOf({ ...moved, encoding: "sinusoidal" }).tensors.value;
     expect(await page.locator("#stage-change").innerText()).toBe(changeText(added?.change ?? 0));
     expect(await page.locator("#explained").innerText()).toContain("handed on with the meaning");
@@ -171,7 +171,7 @@ describe("the flow", () => {
     await page.keyboard.press("ArrowDown");
     expect(await stage(page, "placed-key").evaluate((one) => one.matches(":focus"))).toBe(true);
     await page.keyboard.press("Enter");
-    await frame(page);
+    await allDrawn(page);
     expect(await stage(page, "placed-key").getAttribute("aria-pressed")).toBe("true");
     await page.keyboard.press("End");
     expect(await stage(page, "out").evaluate((one) => one.matches(":focus"))).toBe(true);
@@ -221,7 +221,7 @@ test("every setting reaches the kernels", async () => {
   await page.getByLabel("Seed").fill("11");
   await page.getByLabel("Seed").press("Enter");
   await page.getByRole("checkbox", { name: "Causal" }).uncheck();
-  await frame(page);
+  await allDrawn(page);
   const settings = { nHeads: 2, headDim: 16, layout: "half", base: 500, seed: 11, causal: false } as const;
   await expectShown(page, { ...settings, positionOffset: 40 }, { head: 1 });
 });
@@ -233,7 +233,7 @@ test("a number that is none is not taken", async () => {
     await page.getByLabel("Seed").fill(value);
     await page.getByLabel("Seed").press("Enter");
   }
-  await frame(page);
+  await allDrawn(page);
   expect(await page.getByLabel("Seed").inputValue()).toBe("7");
   await expectShown(page, {});
 });
@@ -249,7 +249,7 @@ test.each([
 ])("takes %s", async (_, text) => {
   const page = await visit();
   await page.locator("ropewalk-block #text").fill(text);
-  await frame(page);
+  await allDrawn(page);
   const { tokens } = tokenize(text);
   const last = tokens.length - 1;
   const query = Math.min(8, last);
@@ -261,7 +261,7 @@ test("says so when there is no token, and goes on when there is one again", asyn
   await page.locator("ropewalk-block #text").fill("   ");
   await page.getByText("there is no position without tokens").waitFor();
   await page.locator("ropewalk-block #text").fill("turn the rope");
-  await frame(page);
+  await allDrawn(page);
   await expectShown(page, { tokens: ["turn", "the", "rope"] }, { query: 2, key: 2 });
 });
 
@@ -278,7 +278,7 @@ test("takes pasted queries and keys, and says what is wrong with others", async 
   await expect.poll(() => alert.innerText()).toContain("Keys: Row 2 has 7 numbers");
   await page.getByRole("textbox", { name: "Keys" }).fill("[[1,0,1,0,1,0,1,0],[0,1,0,1,0,1,0,1]]");
   await use.click();
-  await frame(page);
+  await allDrawn(page);
   expect(await alert.count()).toBe(0);
   const vectors = (values: number[]) => ({ rows: 2, columns: 8, values: Float32Array.from(values) });
   const pasted = {
@@ -287,7 +287,7 @@ test("takes pasted queries and keys, and says what is wrong with others", async 
   };
   await expectShown(page, { tokens: ["1", "2"], headDim: 2, pasted }, { query: 1, key: 1 });
   await page.getByRole("button", { name: "Back to the seed" }).click();
-  await frame(page);
+  await allDrawn(page);
   expect((await shown(page)).length.before).not.toBe(0);
 });
 
@@ -298,7 +298,7 @@ describe("the matrix", () => {
     await matrix.locator(".picture").focus();
     await page.keyboard.press("ArrowUp");
     await page.keyboard.press("ArrowLeft");
-    await frame(page);
+    await allDrawn(page);
     const { weights } = computed();
     const value = Number(await matrix.locator(".value").innerText());
     expect(value).toBeCloseTo(weights[7 * 12 + 2] as number, 4);
@@ -312,12 +312,12 @@ describe("the matrix", () => {
     const box = (await canvas.boundingBox()) as { x: number; y: number; width: number; height: number };
     const at = (cell: number) => ((cell + 0.5) / 12) * box.width;
     await page.mouse.move(box.x + at(4), box.y + at(9));
-    await frame(page);
+    await allDrawn(page);
     const { weights } = computed();
     const value = Number(await page.locator("ropewalk-matrix .value").innerText());
     expect(value).toBeCloseTo(weights[9 * 12 + 4] as number, 4);
     await page.mouse.click(box.x + at(4), box.y + at(9));
-    await frame(page);
+    await allDrawn(page);
     await expectShown(page, {}, { query: 9, key: 4 });
   });
 
@@ -339,11 +339,11 @@ test.each(["ropewalk-arcs", "ropewalk-rope"])(
     const page = await visit();
     const buttons = page.locator(`${element} button`);
     await buttons.nth(5).click();
-    await frame(page);
+    await allDrawn(page);
     await expectShown(page, {}, { query: 5, key: 3 });
     await page.keyboard.press("ArrowRight");
     await page.keyboard.press("Enter");
-    await frame(page);
+    await allDrawn(page);
     await expectShown(page, {}, { query: 6, key: 3 });
   },
 );
@@ -351,7 +351,7 @@ test.each(["ropewalk-arcs", "ropewalk-rope"])(
 test("the arcs tell the weights of the chosen query in the chosen head", async () => {
   const page = await visit();
   await page.getByRole("radiogroup", { name: "Head", exact: true }).getByRole("radio", { name: "3" }).check();
-  await frame(page);
+  await allDrawn(page);
   const { weights } = computed({}, { head: 2 });
   const buttons = page.locator("ropewalk-arcs button");
   for (const key of [0, 2, 5, 8]) {
@@ -366,7 +366,7 @@ test.each(["rotary", "sinusoidal"] as const)("the dials tell each pair under %s"
   await move(page, 5);
   await page.locator("ropewalk-dials .dials").focus();
   for (let i = 0; i < 3; ++i) await page.keyboard.press("ArrowRight");
-  await frame(page);
+  await allDrawn(page);
   const { before, after, pairScores } = computed({ encoding, positionOffset: 5 });
   const at = (values: Float32Array, digits: number) => (values[3] as number).toFixed(digits);
   const told = (await page.locator("ropewalk-dials .readout").innerText()).replaceAll("−", "-");
@@ -386,7 +386,7 @@ test("the slider is moved with the arrow keys and says where it is", async () =>
   const page = await visit();
   await page.locator("#offset").focus();
   for (let i = 0; i < 3; ++i) await page.keyboard.press("ArrowRight");
-  await frame(page);
+  await allDrawn(page);
   expect(await page.locator("#offset").getAttribute("aria-valuetext")).toContain("position 3");
   await expectShown(page, { positionOffset: 3 });
 });
@@ -402,7 +402,7 @@ test("the slider is dragged, and every number follows", async () => {
   await page.mouse.down();
   await page.mouse.move(x + width / 3, y + height / 2, { steps: 20 });
   await page.mouse.up();
-  await frame(page);
+  await allDrawn(page);
   const positionOffset = Number(await slider.inputValue());
   expect(positionOffset).toBeGreaterThan(30_000);
   expect(await page.locator("output.offset").innerText()).toBe(positionOffset.toLocaleString("en"));
@@ -417,10 +417,10 @@ test("the rope from further off is drawn for as many positions as are chosen", a
       .evaluate((canvas) => (canvas as HTMLCanvasElement).toDataURL());
   const near = await pixels();
   await page.getByRole("radio", { name: "4,096" }).check();
-  await frame(page);
+  await allDrawn(page);
   expect(await pixels()).not.toBe(near);
   await page.getByRole("radio", { name: "512", exact: true }).check();
-  await frame(page);
+  await allDrawn(page);
   expect(await pixels()).toBe(near);
 });
 
@@ -429,14 +429,14 @@ describe.each(["light", "dark"] as const)("%s", (colorScheme) => {
     const page = await visit({ colorScheme, viewport: { width, height: 900 } }, "position-offset=12");
     for (const encoding of encodings) {
       await choose(page, encoding);
-      await frame(page);
+      await allDrawn(page);
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
     }
     // Injected past the policy, as a tester's tool and not as the page's.
     await page.evaluate(axe);
     for (const encoding of ["rotary", "binary", "none"] as const) {
       await choose(page, encoding);
-      await frame(page);
+      await allDrawn(page);
       const violations = await page.evaluate(async () => {
         // @ts-expect-error axe is there by the injection above.
         const found = await globalThis.axe.run(document);
@@ -460,7 +460,7 @@ test.each(["reduce", "no-preference"] as const)("motion, where %s is asked for",
     }),
   );
   await choose(page, "sinusoidal");
-  await frame(page);
+  await allDrawn(page);
   // That there is motion otherwise shows that its absence is seen.
   expect(await arcs.getAttribute("data-moved")).toBe(reducedMotion === "reduce" ? null : "yes");
 });
@@ -473,7 +473,7 @@ test("the rope tells the angle under the pointer", async () => {
     [K in "x" | "y" | "width" | "height"]: number;
   };
   await page.mouse.move(box.x + (8.3 / 12) * box.width, box.y + (2.5 / 16) * box.height);
-  await frame(page);
+  await allDrawn(page);
   const { rope } = computed({ positionOffset: 40 });
   if (rope.kind !== "angle") throw new Error(rope.kind);
   const angle = rope.near.values[Math.floor((8.5 * rope.near.columns) / 12) * 16 + 2] as number;

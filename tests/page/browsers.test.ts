@@ -330,7 +330,7 @@ describe.each([
     await browser.evaluate(follow, id);
     await expect.poll(() => wrong(before), { timeout: 30_000, interval: 200 }).toEqual(nothing);
     await make(id, moves);
-    await expect.poll(() => wrong(after), { timeout: 10_000 }).toEqual(nothing);
+    await expect.poll(() => wrong(after)).toEqual(nothing);
     expect(browser.errors()).toEqual([]);
   });
 
@@ -346,7 +346,7 @@ describe.each([
     await make("binary", [["text", note], "Keep"]);
     await browser.evaluate(follow, "notes");
     const noted = async () => (await browser.evaluate(look, "notes", [".text"])).texts;
-    await expect.poll(noted, { timeout: 10_000 }).toContain(note);
+    await expect.poll(noted).toContain(note);
     expect((await browser.evaluate(look, "notes", [])).heard).toEqual([]);
     expect(browser.errors()).toEqual([]);
   });

@@ -3,7 +3,7 @@ import type { BrowserContextOptions, Locator, Page } from "playwright-core";
 import { loadRopewalk } from "ropewalk";
 import { describe, expect, test } from "vitest";
 import { type Claim, claims, type Doubt, doubts } from "../../web/elements/doubts.js";
-import { frame, violations, visitor } from "./visitor.js";
+import { allDrawn, violations, visitor } from "./visitor.js";
 
 const site = visitor();
 const engine = await loadRopewalk();
@@ -141,12 +141,12 @@ test("is walked along by keys alone, and says where one is", async () => {
   await page.keyboard.press("PageDown");
   await page.keyboard.press("Home");
   for (let step = 0; step < 11; ++step) await page.keyboard.press("ArrowRight");
-  await frame(page);
+  await allDrawn(page);
   expect(await readout()).toBe(of(11));
   expect(of(11)).toBe("distance 12: 0.6622");
   expect(await doubt.getByRole("status").innerText()).toBe(of(11));
   await page.keyboard.press("End");
-  await frame(page);
+  await allDrawn(page);
   expect(await readout()).toBe(of(expected.spans.length - 1));
 });
 
@@ -157,7 +157,7 @@ test("is pointed at, and reads the curves where the pointer is", async () => {
   const circle = await doubt.locator("circle").first().boundingBox();
   if (circle === null) throw new Error("The mark is not drawn.");
   await page.mouse.move(circle.x + circle.width / 2, circle.y + 20);
-  await frame(page);
+  await allDrawn(page);
   const span = expected.spans.findIndex(({ last }) => last >= 1707);
   expect((await doubt.locator(".readout").innerText()).trim()).toBe(
     `${place(expected, span)}: base 10,000 ${value(expected, 0, span)}; base 500,000 ${value(expected, 1, span)}`,

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { dim, IntegerPipeline, type IntegerSettings, stops } from "../../web/elements/integer_pipeline.js";
 import { tokenize } from "../../web/elements/tokens.js";
 import { lecture } from "../elements/lecture.js";
-import { frame, violations, visitor } from "./visitor.js";
+import { allDrawn, violations, visitor } from "./visitor.js";
 
 const site = visitor();
 const pipeline = new IntegerPipeline(await loadRopewalk());
@@ -25,7 +25,7 @@ const slide = (page: Page, position: number) =>
 async function expectShown(page: Page, change: Partial<IntegerSettings>): Promise<void> {
   const given = { ...settings, ...change };
   const { cosine, alike, lengths, lostFrom, sameFrom } = pipeline.run(given);
-  await frame(page);
+  await allDrawn(page);
   expect(await page.locator("output[for=position]").innerText()).toBe(given.position.toLocaleString("en"));
   expect(number(await value(page, "cosine"))).toBeCloseTo(cosine, 4);
   expect(number(await value(page, "alike"))).toBeCloseTo(alike, 4);

@@ -16,7 +16,7 @@ import {
 } from "../../web/elements/cost_pipeline.js";
 import { LatentPipeline, type LatentSettings } from "../../web/elements/latent_pipeline.js";
 import { tokenize } from "../../web/elements/tokens.js";
-import { frame, violations, visitor } from "./visitor.js";
+import { allDrawn, violations, visitor } from "./visitor.js";
 
 const site = visitor();
 const engine: Ropewalk = await loadRopewalk();
@@ -48,7 +48,7 @@ const choose = (page: Page, group: string, name: string) =>
 
 async function slide(page: Page, id: string, value: number): Promise<void> {
   await page.locator(`#${id}`).fill(String(value));
-  await frame(page);
+  await allDrawn(page);
 }
 
 const lecture = "Einstein developed the theory of relativity. This breakthrough reshaped physics.";
@@ -66,7 +66,7 @@ const exponent = (value: number) => (value === 0 ? "0" : value.toExponential(1).
 
 async function expectShown(page: Page, change: Partial<LatentSettings>): Promise<void> {
   const { difference, elements, bytes, naive, absorbed, keys } = pipeline.run({ ...settings, ...change });
-  await frame(page);
+  await allDrawn(page);
   const total = ({ cost }: typeof naive) => grouped(cost.total.multiplyAdds);
   expect(await text(page, "difference")).toBe(exponent(difference.out));
   expect(await page.locator("#difference + .note").innerText()).toContain(exponent(difference.weights));
@@ -208,7 +208,7 @@ test("walks along the distances by keys, and says what is there", async () => {
   const chart = page.getByRole("group", { name: /^Scores and errors by distance/ });
   await chart.focus();
   for (const key of ["End", "ArrowLeft", "PageDown"]) await chart.press(key);
-  await frame(page);
+  await allDrawn(page);
   const distance = distances - 1 - 1 - 64;
   const said = await page.locator("ropewalk-absorption .readout").innerText();
   const shown = (value: number) => value.toFixed(3).replace("-", "−");
@@ -248,7 +248,7 @@ test("counts what published models keep, each with its source", async () => {
   const page = await visit();
   const rows = page.locator("ropewalk-cache-bars tbody tr");
   const expectRows = async (per: "all" | "layer", tokens: number, bytes: number) => {
-    await frame(page);
+    await allDrawn(page);
     expect(await rows.count()).toBe(cacheShapes.length);
     for (const [i, shape] of cacheShapes.entries()) {
       const { elements, bytes: all } = cachedBy(engine, shape, tokens, bytes);
@@ -304,7 +304,7 @@ test("counts what a layer costs, in three ways, for decode and prefill", async (
   }
   await choose(page, "For", "prefill: all tokens at once");
   await choose(page, "Show", "bytes moved");
-  await frame(page);
+  await allDrawn(page);
   for (const [i, row] of (await shown()).entries()) {
     for (const [j, way] of ways.entries()) near(row[j], count("prefill", way, lengths[i] as number).bytes);
   }
@@ -337,7 +337,7 @@ describe.each(["light", "dark"] as const)("%s", (colorScheme) => {
     const page = await visit({ colorScheme, viewport: { width, height: 900 } });
     for (const show of ["multiply-adds", "time, measured here"]) {
       await choose(page, "Show", show);
-      await frame(page);
+      await allDrawn(page);
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
       expect(await violations(page)).toEqual([]);
     }

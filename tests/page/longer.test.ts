@@ -9,7 +9,7 @@ import {
   type Scaling,
   scalings,
 } from "../../web/elements/longer_pipeline.js";
-import { frame, violations, visitor } from "./visitor.js";
+import { allDrawn, violations, visitor } from "./visitor.js";
 
 const site = visitor();
 const engine = await loadRopewalk();
@@ -42,7 +42,7 @@ async function stretch(page: Page, factor: number): Promise<void> {
   const slider = page.locator("#factor");
   const octave = Math.floor(Math.log2(factor));
   await slider.fill(String(4 * octave + 4 * (factor / 2 ** octave - 1)));
-  await frame(page);
+  await allDrawn(page);
 }
 
 async function expectShown(page: Page, change: Partial<LongerSettings>, scaling: Scaling | "none") {
@@ -50,7 +50,7 @@ async function expectShown(page: Page, change: Partial<LongerSettings>, scaling:
   const results = pipeline.run(settings);
   const chosen = scaling === "none" ? results.unscaled : results.scaled[scaling];
   const text = async (selector: string) => numbers(await instrument(page).locator(selector).innerText());
-  await frame(page);
+  await allDrawn(page);
   expect(await text("output[for=factor]")).toBe(String(results.length));
   expect(await text("#stretch")).toBe(`×${settings.factor}`);
   expect(await text("#beyond")).toBe(`${chosen.beyond.length} of ${settings.headDim / 2}`);
@@ -162,11 +162,11 @@ test("each scaling is switched on and off, and named beside its line", async () 
       .getByRole("checkbox", { name: new RegExp(`^${name}`) })
       .uncheck();
   }
-  await frame(page);
+  await allDrawn(page);
   expect((await drawn()).sort()).toEqual(["LongRoPE", "YaRN", "dynamic NTK"]);
   expect((await labelled()).sort()).toEqual(["LongRoPE", "YaRN", "dynamic NTK"]);
   await instrument(page).getByRole("checkbox", { name: /^NTK/ }).check();
-  await frame(page);
+  await allDrawn(page);
   expect(await drawn()).toContain("NTK");
   // What is counted does not depend on what is drawn.
   await expectShown(page, {}, "none");
@@ -211,7 +211,7 @@ test("by the keyboard alone", async () => {
   const { results, chosen } = await expectShown(page, { factor: 28 }, "yarn");
   const seen = page.locator("ropewalk-seen");
   const told = async (of: typeof seen) => {
-    await frame(page);
+    await allDrawn(page);
     return of.locator(".readout").innerText();
   };
   expect(await told(seen)).toMatch(/^pair 0 came round in training/);
@@ -223,7 +223,7 @@ test("by the keyboard alone", async () => {
   expect(await seen.locator("[role=status]").textContent()).toBe(await told(seen));
   await page.keyboard.press("Tab");
   await page.keyboard.press("Space");
-  await frame(page);
+  await allDrawn(page);
   expect(
     await instrument(page)
       .getByRole("checkbox", { name: /^linear/ })
@@ -243,14 +243,14 @@ test("says what is under the pointer, dial or line, and marks the same pair in b
   const dial = page.locator("ropewalk-seen .dial").nth(29);
   // Upon the hand, that is; the dial takes it all the same.
   await dial.locator(".face").hover({ force: true });
-  await frame(page);
+  await allDrawn(page);
   expect(await page.locator("ropewalk-seen .readout").innerText()).toMatch(
     /^pair 29 made .*: further than it ever did$/,
   );
   expect(await dial.locator(".at").count()).toBe(1);
   expect(await page.locator("ropewalk-slowdown .dots").count()).toBe(6);
   await page.mouse.move(5, 5);
-  await frame(page);
+  await allDrawn(page);
   expect(await instrument(page).locator(".at, .dots").count()).toBe(0);
 });
 
@@ -319,7 +319,7 @@ describe.each(["light", "dark"] as const)("%s", (colorScheme) => {
     const page = await visit({ colorScheme, viewport: { width, height: 900 } });
     for (const name of ["unscaled", "YaRN"]) {
       await choose(page, "Scaling", name);
-      await frame(page);
+      await allDrawn(page);
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
       expect(await violations(page), name).toEqual([]);
     }

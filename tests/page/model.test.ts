@@ -3,7 +3,7 @@ import { loadRopewalk, type ModelRope, type Ropewalk } from "ropewalk";
 import { describe, expect, test } from "vitest";
 import { figure } from "../../web/elements/figure.js";
 import { examples } from "../../web/elements/model_examples.js";
-import { frame, violations, visitor } from "./visitor.js";
+import { allDrawn, violations, visitor } from "./visitor.js";
 
 const site = visitor();
 const engine: Ropewalk = await loadRopewalk();
@@ -32,7 +32,7 @@ async function paste(page: Page, config: unknown): Promise<void> {
   await model(page)
     .getByLabel("A model’s config.json")
     .fill(typeof config === "string" ? config : JSON.stringify(config));
-  await frame(page);
+  await allDrawn(page);
 }
 
 const texts = async (page: Page, ...ids: string[]) =>
@@ -62,7 +62,7 @@ function computed({ config, layerType, seqLen }: Asked) {
 
 async function expectShown(page: Page, asked: Asked): Promise<ModelRope> {
   const { rope, length, never, slowest } = computed(asked);
-  await frame(page);
+  await allDrawn(page);
   expect(
     await texts(page, "type", "layout", "rotary", "theta", "attention", "softmax", "never", "slowest"),
   ).toEqual({
@@ -95,13 +95,13 @@ async function stretch(page: Page, length: number): Promise<void> {
   while (low < high) {
     const middle = (low + high) >> 1;
     await slider.fill(String(middle));
-    await frame(page);
+    await allDrawn(page);
     const at = Number((await model(page).locator("output[for=length]").innerText()).replaceAll(",", ""));
     if (at < length) low = middle + 1;
     else high = middle;
   }
   await slider.fill(String(low));
-  await frame(page);
+  await allDrawn(page);
   expect(await model(page).locator("output[for=length]").innerText()).toBe(grouped(length));
 }
 
@@ -113,7 +113,7 @@ describe.each(rotating.map(({ name }) => name))("%s", (name) => {
     await choose(page, name);
     const config = configOf(name);
     const radios = model(page).getByRole("radiogroup", { name: "Layers" }).getByRole("radio");
-    await frame(page);
+    await allDrawn(page);
     const layers = await radios.count();
     if (layers === 0) await expectShown(page, { config });
     for (let i = 0; i < layers; ++i) {
@@ -127,7 +127,7 @@ describe.each(rotating.map(({ name }) => name))("%s", (name) => {
   test("has a program that does the same", async () => {
     const page = await visit();
     await choose(page, name);
-    await frame(page);
+    await allDrawn(page);
     const program = await model(page).locator("pre").innerText();
     const layerType = /layerType: "(\w+)"/.exec(program)?.[1];
     const { rope, length } = computed({ config: configOf(name), ...(layerType && { layerType }) });
@@ -324,7 +324,7 @@ test("marks the example that is shown, and none once it is changed", async () =>
   const pressed = model(page).locator("button[aria-pressed=true]");
   expect(await pressed.innerText()).toBe("Llama 3.1 8B");
   await choose(page, "gpt-oss");
-  await frame(page);
+  await allDrawn(page);
   expect(await pressed.allInnerTexts()).toEqual(["gpt-oss"]);
   await paste(page, llama);
   expect(await pressed.count()).toBe(0);
@@ -353,14 +353,14 @@ test.each([
   await choose(page, name);
   await model(page).locator("ropewalk-wavelengths .chart").focus();
   for (let i = 0; i < pair; ++i) await page.keyboard.press("ArrowRight");
-  await frame(page);
+  await allDrawn(page);
   expect(await model(page).locator("ropewalk-pairing text.at").allTextContents()).toEqual(numbers);
 });
 
 test("components that are not turned are told and drawn hollow", async () => {
   const page = await visit();
   await choose(page, "GPT-J 6B");
-  await frame(page);
+  await allDrawn(page);
   expect(await model(page).locator("ropewalk-pairing figcaption").innerText()).toMatch(
     /the other 192 of 256 are left/,
   );
@@ -368,7 +368,7 @@ test("components that are not turned are told and drawn hollow", async () => {
   expect(await model(page).locator("ropewalk-pairing .cell").count()).toBe(64);
   await choose(page, "Gemma 4");
   await model(page).getByRole("radio", { name: "full_attention" }).check();
-  await frame(page);
+  await allDrawn(page);
   // 64 of 256 pairs turn, and the others, which are in pairs too, do not.
   expect(await model(page).locator("ropewalk-pairing figcaption").innerText()).toMatch(
     /the other 384 of 512 are left/,
@@ -395,7 +395,7 @@ describe("the chart", () => {
     });
     await model(page).locator("ropewalk-wavelengths .chart").focus();
     const told = async () => {
-      await frame(page);
+      await allDrawn(page);
       return model(page).locator("ropewalk-wavelengths .readout").innerText();
     };
     expect(await told()).toBe(
@@ -422,7 +422,7 @@ describe("the chart", () => {
     await chart.scrollIntoViewIfNeeded();
     const box = (await chart.boundingBox()) as { x: number; y: number; width: number; height: number };
     await page.mouse.move(box.x + box.width * 0.6, box.y + box.height / 2);
-    await frame(page);
+    await allDrawn(page);
     const pair = Number(
       /^pair (\d+) /.exec(await model(page).locator("ropewalk-wavelengths .readout").innerText())?.[1],
     );
@@ -444,7 +444,7 @@ describe("the chart", () => {
     const expected = at("100") - tenfold * Math.log10((wavelength[pair] as number) / 100);
     expect(Math.abs(Number(await ring.getAttribute("cy")) - expected)).toBeLessThan(1.5);
     await page.mouse.move(box.x, box.y - 40);
-    await frame(page);
+    await allDrawn(page);
     expect(await ring.count()).toBe(0);
   });
 
@@ -469,7 +469,7 @@ describe("the chart", () => {
     expect([await dots("scaled"), await dots("unscaled"), await dots("still")]).toEqual([64, 64, 0]);
     await choose(page, "Gemma 4");
     await model(page).getByRole("radio", { name: "full_attention" }).check();
-    await frame(page);
+    await allDrawn(page);
     expect([await dots("scaled"), await dots("unscaled"), await dots("still")]).toEqual([64, 256, 192]);
   });
 });
@@ -574,7 +574,7 @@ describe.each(["light", "dark"] as const)("%s", (colorScheme) => {
     const page = await visit({ colorScheme, viewport: { width, height: 900 } });
     for (const name of ["Llama 3.1 8B", "Gemma 4", "GPT-J 6B", "BLOOM, which has none"]) {
       await choose(page, name);
-      await frame(page);
+      await allDrawn(page);
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
       expect(await violations(page), name).toEqual([]);
     }

@@ -1,6 +1,6 @@
 // After one visit the page needs no network.
 import { expect, test } from "vitest";
-import { frame, visitor } from "./visitor.js";
+import { allDrawn, visitor } from "./visitor.js";
 
 const site = visitor();
 
@@ -12,7 +12,7 @@ test("works without a network after the first visit, in chapters that were never
   await page.locator("article:not([hidden]) h1").waitFor();
   await page.goto(`${site.address()}#latent`);
   await page.locator("#difference").waitFor();
-  await frame(page);
+  await allDrawn(page);
   expect(await page.locator("#difference").innerText()).toMatch(/^\d\.\de−\d$/);
   await page.goto(site.address("embed.html#cached"));
   await page.locator("#times").waitFor();

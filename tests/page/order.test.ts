@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { OrderPipeline, type OrderSettings } from "../../web/elements/order_pipeline.js";
 import { tokenize } from "../../web/elements/tokens.js";
 import { lecture } from "../elements/lecture.js";
-import { frame, violations, visitor } from "./visitor.js";
+import { allDrawn, violations, visitor } from "./visitor.js";
 
 const site = visitor();
 const pipeline = new OrderPipeline(await loadRopewalk());
@@ -56,7 +56,7 @@ async function expectShown(page: Page, change: Partial<OrderSettings>): Promise<
   const given = { ...settings, ...change };
   const results = pipeline.run(given);
   const n = given.tokens.length;
-  await frame(page);
+  await allDrawn(page);
   expect(await page.locator("#change").innerText()).toBe(shown(results.change));
   expect(await page.locator("#query-change").innerText()).toBe(shown(results.queryChange));
   expect(await orderSeen(page)).toEqual(given.order);
@@ -289,6 +289,6 @@ describe.each(["light", "dark"] as const)("%s", (colorScheme) => {
 test("under reduced motion words are at once where they stand", async () => {
   const page = await visit("", { reducedMotion: "reduce" });
   await button(page, "← swap").click();
-  await frame(page);
+  await allDrawn(page);
   expect(await orderDrawn(page)).toEqual(moved(written, 8, 7));
 });

@@ -2,7 +2,7 @@
 import { loadRopewalk } from "ropewalk";
 import { describe, expect, test } from "vitest";
 import { contentSecurityPolicy } from "../../vite.config.js";
-import { frame, visitor } from "./visitor.js";
+import { allDrawn, visitor } from "./visitor.js";
 
 const site = visitor();
 
@@ -19,8 +19,6 @@ const knots = [
   "notes",
 ];
 const block = "#block";
-/** A chapter that is opened for the first time is loaded first. */
-const patience = { timeout: 20_000 };
 
 async function visit(hash = block) {
   const page = await site.visit(hash);
@@ -45,7 +43,7 @@ test("the policy is in force, and a breach of it would be heard", async () => {
     script.textContent = "globalThis.ran = true";
     document.head.append(script);
   });
-  await frame(page);
+  await allDrawn(page);
   expect(await page.evaluate(() => "ran" in globalThis)).toBe(false);
   expect(site.heard()).toMatch(/script-src/);
 });
@@ -83,17 +81,17 @@ describe("the lane", () => {
     const page = await visit();
     const shown = () => page.locator("article:not([hidden])").getAttribute("id");
     await page.locator("#block [rel=next]").click();
-    await expect.poll(shown, patience).toBe("bands");
+    await expect.poll(shown).toBe("bands");
     await page.locator("#bands [rel=prev]").click();
-    await expect.poll(shown, patience).toBe("block");
+    await expect.poll(shown).toBe("block");
     await page.locator("#block [rel=prev]").click();
-    await expect.poll(shown, patience).toBe("rotary");
+    await expect.poll(shown).toBe("rotary");
     await page.goBack();
-    await expect.poll(shown, patience).toBe("block");
+    await expect.poll(shown).toBe("block");
     await page.goBack();
-    await expect.poll(shown, patience).toBe("bands");
+    await expect.poll(shown).toBe("bands");
     await page.goForward();
-    await expect.poll(shown, patience).toBe("block");
+    await expect.poll(shown).toBe("block");
     expect(await page.locator("#none [rel=prev]").count()).toBe(0);
     expect(await page.locator("#notes [rel=next]").count()).toBe(0);
   });
@@ -139,7 +137,7 @@ describe("an address", () => {
     ["broken escapes", "#block?v=1&text=%E0%A4%A"],
   ])("survives %s", async (_, hash) => {
     const page = await visit(hash);
-    await frame(page);
+    await allDrawn(page);
     expect(await page.locator("#offset").inputValue()).toBe("12");
     expect(await page.locator("#block").isVisible()).toBe(true);
   });

@@ -5,7 +5,7 @@ import { queryOf, type TurnSettings, turned } from "../../web/elements/rotary_pi
 import { tokenize } from "../../web/elements/tokens.js";
 import type { RopewalkTurns } from "../../web/elements/turns.js";
 import { lecture } from "../elements/lecture.js";
-import { frame, violations, visitor } from "./visitor.js";
+import { allDrawn, violations, visitor } from "./visitor.js";
 
 const site = visitor();
 const engine = await loadRopewalk();
@@ -31,7 +31,7 @@ const sets: State = {
 async function visit(state = "", options: BrowserContextOptions = {}): Promise<Page> {
   const page = await site.visit(`#rotary${state}`, { reducedMotion: "reduce", ...options });
   await page.locator("#length-turned").waitFor();
-  await frame(page);
+  await allDrawn(page);
   return page;
 }
 
@@ -57,7 +57,7 @@ const hands = (page: Page, kind: string) =>
 
 /** What the page shows is what the engine gives here, and what double arithmetic gives for its hands. */
 async function expectShown(page: Page, change: Partial<State> = {}) {
-  await frame(page);
+  await allDrawn(page);
   // Out of view they wait until values come to rest.
   await page.locator("ropewalk-turns").evaluateAll(async (dials) => {
     for (const one of dials as RopewalkTurns[]) await one.updateComplete;
@@ -133,7 +133,7 @@ test("walks by keyboard alone, and says where it is", async () => {
   expect(await slider(page).getAttribute("aria-valuetext")).toBe("position 9, angle 2.72 rad of pair 0");
   await page.getByRole("group", { name: /turned/ }).focus();
   await page.keyboard.press("End");
-  await frame(page);
+  await allDrawn(page);
   expect(await page.locator(".dials.turned + .readout").innerText()).toMatch(
     /^Pair 7, components 14 and 15: 0\.000316 rad/,
   );
@@ -209,7 +209,7 @@ test("the switch pairs other components, and threads them anew", async () => {
   expect(await threads()).not.toEqual(before);
   expect(await page.locator("ropewalk-loom svg").getAttribute("aria-label")).toMatch(/components 0 and 8$/);
   await radio(page, "Which components pair up", "interleaved").check();
-  await frame(page);
+  await allDrawn(page);
   expect(await threads()).toEqual(before);
 });
 
@@ -222,7 +222,7 @@ test("says what a little and a lot further would turn", async () => {
     ["+1,000", "159"],
   ] as const) {
     await radio(page, "How much further the hands are compared with", choice).check();
-    await frame(page);
+    await allDrawn(page);
     expect((await beneath()).replace(/<!--.*?-->/g, "")).toBe(`+${turns}`);
   }
 });
@@ -339,7 +339,7 @@ describe.each([
     const page = await visit("", { viewport: { width, height: 844 }, colorScheme });
     for (const headDim of ["16", "64"]) {
       await radio(page, "Components of a head, head_dim", headDim).check();
-      await frame(page);
+      await allDrawn(page);
       expect(await violations(page)).toEqual([]);
       expect(
         await page.evaluate(() => document.documentElement.scrollWidth - innerWidth),

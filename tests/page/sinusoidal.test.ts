@@ -9,7 +9,7 @@ import {
   SinusoidalPipeline,
   type SinusoidalSettings,
 } from "../../web/elements/sinusoidal_pipeline.js";
-import { frame, violations, visitor } from "./visitor.js";
+import { allDrawn, violations, visitor } from "./visitor.js";
 
 const site = visitor();
 const pipeline = new SinusoidalPipeline(await loadRopewalk());
@@ -33,7 +33,7 @@ const numbers = async (page: Page, id: string) =>
   (await page.locator(`#${id}`).innerText()).replaceAll("−", "-").split(" · ").map(Number);
 
 async function expectShown(page: Page, change: Partial<Shown> = {}): Promise<void> {
-  await frame(page);
+  await allDrawn(page);
   const { pair, ...settings } = { ...initial, ...change };
   const { encoded, here, shifted, added } = pipeline.run(settings);
   const close = async (id: string, want: readonly number[]) => {

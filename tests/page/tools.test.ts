@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
-import { frame, visitor } from "./visitor.js";
+import { allDrawn, visitor } from "./visitor.js";
 
 const site = visitor();
 
@@ -35,7 +35,7 @@ describe.each(["light", "dark"] as const)("a picture, %s", (colorScheme) => {
   test("is saved as an SVG that needs nothing else, in the colours that it has", async () => {
     const page = await visit("#binary", "ropewalk-planes");
     await page.emulateMedia({ colorScheme });
-    await frame(page);
+    await allDrawn(page);
     await open(page);
     const svg = (await saved(page, /^SVG of The rope/)).toString();
     const { name, texts, images, paper } = await page.evaluate((source) => {

@@ -70,8 +70,19 @@ export function visitor() {
   };
 }
 
-export const frame = (page: Page) =>
-  page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+/**
+ * Waits for everything that was asked for to be drawn: what is out of view too, which the pictures leave until values rest.
+ */
+export const allDrawn = (page: Page) =>
+  page.evaluate(async () => {
+    const isPending = (element: Element): boolean =>
+      ("isUpdatePending" in element && element.isUpdatePending === true) || hasPending(element.shadowRoot);
+    const hasPending = (root: ParentNode | null): boolean =>
+      [...(root?.querySelectorAll("*") ?? [])].some(isPending);
+    do {
+      await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    } while (hasPending(document));
+  });
 
 /**
  * What axe finds wrong with the page, or with a part of it, by its own rules and the `more` that are named. It is put there

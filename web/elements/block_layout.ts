@@ -42,7 +42,7 @@ export const below = 22;
 const titleHeight = 50;
 const inset = 12;
 /** From this width on data block and attention block stand side by side. */
-export const wideFrom = 760;
+const wideFrom = 760;
 
 export function layOut(width: number, flow: Flow): BlockLayout {
   return width >= wideFrom ? wide(width, flow) : narrow(width, flow);

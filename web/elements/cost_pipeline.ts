@@ -6,7 +6,7 @@ export type Way = (typeof ways)[number];
 
 export type Phase = "decode" | "prefill";
 
-export const wayOptions: Record<Way, { form: MlaForm; kept: "heads" | "latent" }> = {
+const wayOptions: Record<Way, { form: MlaForm; kept: "heads" | "latent" }> = {
   kept: { form: "naive", kept: "heads" },
   expanded: { form: "naive", kept: "latent" },
   absorbed: { form: "absorbed", kept: "latent" },
