@@ -56,3 +56,21 @@ test("a chapter is drawn anew for paper, and for the screen afterwards", async (
   await page.evaluate(() => dispatchEvent(new Event("afterprint")));
   await expect.poll(look).toEqual(before);
 });
+
+test("what was never in view is on paper too", async () => {
+  const page = await site.visit("#latent");
+  await page.locator("ropewalk-latent #difference").waitFor();
+  const begun = page.locator("ropewalk-cost ropewalk-cost-chart svg");
+  expect(await begun.count()).toBe(0);
+  // Read when the browser is about to lay out the sheets: nothing that comes later is on them.
+  await page.evaluate(() =>
+    matchMedia("print").addEventListener("change", ({ matches }) => {
+      const { shadowRoot } = document.querySelector("ropewalk-cost") as Element;
+      if (matches) document.documentElement.dataset.printed = shadowRoot?.textContent ?? "";
+    }),
+  );
+  await page.pdf({ format: "A4" });
+  const printed = await page.locator("html").getAttribute("data-printed");
+  expect(printed).toContain("What a layer costs as the text grows");
+  expect(printed).not.toContain("Starting the engine");
+});

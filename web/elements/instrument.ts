@@ -21,26 +21,29 @@ declare global {
 }
 
 /**
- * What all instruments have in common: they begin when they come into view, share one engine, say what is wrong when it
+ * What all instruments have in common: they begin when they come into view or are printed, share one engine, say what is wrong when it
  * refuses, and their whole state is a few texts that an address can hold.
  */
 export abstract class Instrument extends LitElement {
   static readonly fields: Fields = {};
 
-  /** Undefined until the instrument has come into view and the engine is there. */
+  /** Undefined until the instrument has begun and the engine is there. */
   @state() protected engine: Ropewalk | undefined;
   /** What cannot be done, in words for the user. */
   @state() protected problem = "";
 
   readonly #inView = new IntersectionObserver(
     (entries) => {
-      if (!entries.some((entry) => entry.isIntersecting)) return;
-      this.#inView.disconnect();
-      void this.#begin();
+      if (entries.some((entry) => entry.isIntersecting)) void this.#begin();
     },
     // A little before it is seen, so that it is there when it is.
     { rootMargin: "300px" },
   );
+
+  /** All of the page comes into view on paper. */
+  readonly #print = () => {
+    if (this.checkVisibility()) void this.#begin();
+  };
 
   get #fields(): Fields {
     return (this.constructor as typeof Instrument).fields;
@@ -48,17 +51,25 @@ export abstract class Instrument extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
-    if (this.engine === undefined) this.#inView.observe(this);
+    if (this.engine !== undefined) return;
+    this.#inView.observe(this);
+    window.addEventListener("beforeprint", this.#print);
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
-    this.#inView.disconnect();
+    this.#stopWaiting();
     this.release();
     this.engine = undefined;
   }
 
+  #stopWaiting(): void {
+    this.#inView.disconnect();
+    window.removeEventListener("beforeprint", this.#print);
+  }
+
   async #begin(): Promise<void> {
+    this.#stopWaiting();
     try {
       const engine = await sharedEngine();
       // Taken out of the page meanwhile.
