@@ -74,3 +74,16 @@ test("what was never in view is on paper too", async () => {
   expect(printed).toContain("What a layer costs as the text grows");
   expect(printed).not.toContain("Starting the engine");
 });
+
+test.each([
+  ["block", "ropewalk-block", ".flow .move"],
+  ["rotary", "ropewalk-rotary", ".control"],
+])("in %s, what stays in sight on the screen lies over nothing on paper", async (chapter, element, part) => {
+  const page = await site.visit(`#${chapter}`, { viewport: { width: 680, height: 900 } });
+  const slider = page.locator(`${element} ${part}`);
+  await slider.waitFor();
+  const position = () => slider.evaluate((one) => getComputedStyle(one).position);
+  expect(await position()).toBe("sticky");
+  await page.emulateMedia({ media: "print" });
+  expect(await position()).toBe("static");
+});

@@ -597,9 +597,6 @@ export class RopewalkBlock extends instrument(fields) {
         }
 
         .flow .move {
-          position: sticky;
-          bottom: 0;
-          z-index: 1;
           order: 1;
           margin: 12px 0 -8px;
           padding: 10px 0 8px;
@@ -609,6 +606,14 @@ export class RopewalkBlock extends instrument(fields) {
 
         .flow .readouts {
           margin-top: 16px;
+        }
+
+        @media screen {
+          .flow .move {
+            position: sticky;
+            bottom: 0;
+            z-index: 1;
+          }
         }
       }
 

@@ -8,9 +8,14 @@ export const panels = css`
     container-type: inline-size;
   }
 
+  /* A panel may go on overleaf, none of its parts. */
   @media print {
-    .panel {
+    .panel > * {
       break-inside: avoid;
+    }
+
+    h2 {
+      break-after: avoid;
     }
   }
 

@@ -497,10 +497,15 @@ export class RopewalkRotary extends instrument(fields) {
         font-size: 12px;
       }
 
+      @media screen {
+        .control {
+          position: sticky;
+          top: 0;
+          z-index: 1;
+        }
+      }
+
       .control {
-        position: sticky;
-        top: 0;
-        z-index: 1;
         display: grid;
         grid-template-columns: auto minmax(0, 1fr);
         align-items: center;
