@@ -21,8 +21,8 @@ declare global {
 }
 
 /**
- * What all instruments have in common: they begin when they come into view or are printed, share one engine, say what is wrong when it
- * refuses, and their whole state is a few texts that an address can hold.
+ * What all instruments have in common: they begin when they come into view or are printed, share one engine, say what is
+ * wrong when it refuses, and their whole state is a few texts that an address can hold.
  */
 export abstract class Instrument extends LitElement {
   static readonly fields: Fields = {};
