@@ -5,17 +5,25 @@
 #include <cmath>
 #include <limits>
 
+#include "exp.hpp"
 #include "matmul.hpp"
+#include "panels.hpp"
 #include "simd.hpp"
-#include "softmax.hpp"
 
+// Attention over tiles of keys with a running softmax (arXiv:1805.02867; in tiles, arXiv:2205.14135): the matrix of
+// scores is never whole, unless its weights are asked for. A block of queries goes over the keys tile by tile, and in a
+// tile four queries at a time: their scores, the weights that come of them, and the sum of values.
 namespace ropewalk {
 namespace {
 
 using simd::Vector;
 
-/// Queries that are worked on at once: as many as a tile of the products has rows.
-constexpr std::size_t block_rows = 4;
+/// Queries of a block, which goes over the keys once: what is read of them serves all of its queries.
+constexpr std::size_t block_rows = 16;
+/// Keys of a tile. Their panels and the block's scores stay in the nearest cache.
+constexpr std::size_t tile_keys = 128;
+/// From this many queries of a key head on its keys and values are laid out as panels first; below, that is not repaid.
+constexpr std::size_t packing_rows = 32;
 
 constexpr float lowest = -std::numeric_limits<float>::infinity();
 
@@ -25,7 +33,20 @@ struct Span {
   std::size_t end = 0;
 
   constexpr std::size_t size() const noexcept { return end - begin; }
-  constexpr bool empty() const noexcept { return begin == end; }
+  constexpr bool empty() const noexcept { return begin >= end; }
+
+  /// What both have in common.
+  constexpr Span operator&(Span other) const noexcept {
+    const std::size_t from = std::max(begin, other.begin);
+    return {from, std::max(from, std::min(end, other.end))};
+  }
+
+  /// The narrowest that holds both.
+  constexpr Span operator|(Span other) const noexcept {
+    if (empty()) return other;
+    if (other.empty()) return *this;
+    return {std::min(begin, other.begin), std::max(end, other.end)};
+  }
 };
 
 /// The keys that one query sees: those of its span that neither the mask nor the bias takes out. The span is the
@@ -99,47 +120,185 @@ void cap(float* row, std::size_t size, float softcap) noexcept {
   }
 }
 
-/// Scores of the span to what the softmax takes: with the bias, and -inf in the gaps, whatever the score was there.
-void add_bias(float* row, const SeenKeys& seen) noexcept {
-  for (std::size_t j = seen.span.begin; j < seen.span.end; ++j) {
+/// Scores of `part` to what the softmax takes: with the bias, and -inf for what is not seen, whatever its score was.
+/// `row` begins with the score of key part.begin.
+void mask_and_bias(float* row, Span part, const SeenKeys& seen) noexcept {
+  const Span visible = part & seen.span;
+  std::fill(row, row + (visible.begin - part.begin), lowest);
+  std::fill(row + (visible.end - part.begin), row + part.size(), lowest);
+  if (!seen.has_gaps()) return;
+  for (std::size_t j = visible.begin; j < visible.end; ++j) {
+    float& score = row[j - part.begin];
     if (seen.in_gap(j)) {
-      row[j] = lowest;
+      score = lowest;
     } else if (seen.bias != nullptr) {
-      row[j] += seen.bias[j];
+      score += seen.bias[j];
     }
   }
 }
 
-/// The sum of step 3: out += weights · value over the keys that each row sees, and zeros for the weights of all others
-/// of `keys`. It goes run by run of keys that the same rows see. Multiplying the others by their zeros would do for
-/// numbers, but zero times an infinity is NaN.
-void add_values(Rows<float> weights, const std::array<SeenKeys, block_rows>& seen, std::size_t rows,
-                Span keys, Rows<const float> values, Rows<float> out, std::size_t v_head_dim) noexcept {
-  std::array<bool, block_rows> sees{};
-  std::array<std::size_t, block_rows> until;
-  until.fill(keys.begin);
-  std::size_t next = keys.end;
-  for (std::size_t j = keys.begin; j < keys.end; j = next) {
-    next = keys.end;
-    std::size_t n_seeing = 0;
-    for (std::size_t r = 0; r < rows; ++r) {
-      if (until[r] == j) {
-        sees[r] = seen[r](j);
-        until[r] = seen[r].run_end(j, keys.end);
-        if (!sees[r]) std::fill(weights[r] + j, weights[r] + until[r], 0.0f);
+/// The softmax of a query over the keys so far.
+struct Running {
+  float maximum = lowest;
+  float sum = 0;
+
+  /// Scores of further keys to their weights, in place, before the division by the sum. What was summed up before is
+  /// to be multiplied by the answer.
+  [[gnu::noinline]] float add(float* row, std::size_t size) noexcept {
+    constexpr std::size_t stride = 4 * simd::width;
+    std::size_t j = 0;
+    Vector largest[2] = {Vector(maximum), Vector(maximum)};
+    for (; j + stride <= size; j += stride) {
+      for (std::size_t i = 0; i < 4; ++i) {
+        largest[i % 2] = xsimd::max(largest[i % 2], simd::load(row + j + i * simd::width));
       }
-      next = std::min(next, until[r]);
-      n_seeing += sees[r] ? 1 : 0;
     }
-    // All rows as one product, or else each that sees the run by itself.
-    const std::size_t together = n_seeing == rows ? rows : 1;
-    for (std::size_t r = 0; r < rows; r += together) {
-      if (!sees[r]) continue;
-      add_product({weights[r] + j, weights.stride}, values.from(j), out.from(r), together, v_head_dim,
-                  next - j);
+    for (; j < size; j += simd::width) {
+      largest[0] = xsimd::max(largest[0], simd::load_up_to(row + j, size - j, lowest));
     }
+    const float before = maximum;
+    maximum = xsimd::reduce_max(xsimd::max(largest[0], largest[1]));
+    // -inf minus -inf is NaN; from any finite maximum exp gives the zero that is meant (and NaN scores stay NaN).
+    const Vector origin(maximum == lowest ? 0.0f : maximum);
+    Vector sums(0.0f);
+    for (j = 0; j + stride <= size; j += stride) {
+      Vector weights[4];
+      for (std::size_t i = 0; i < 4; ++i) weights[i] = simd::load(row + j + i * simd::width) - origin;
+      simd::exp(weights);
+      for (std::size_t i = 0; i < 4; ++i) {
+        simd::store(row + j + i * simd::width, weights[i]);
+        sums += weights[i];
+      }
+    }
+    for (; j < size; j += simd::width) {
+      const Vector weights = simd::exp(simd::load_up_to(row + j, size - j, lowest) - origin);
+      simd::store_up_to(row + j, weights, size - j);
+      sums += weights;
+    }
+    const float factor = before == maximum ? 1.0f : simd::exp(Vector(before) - origin).get(0);
+    sum = sum * factor + xsimd::reduce_add(sums);
+    return factor;
+  }
+};
+
+void scale(float* row, std::size_t size, float factor) noexcept {
+  for (std::size_t c = 0; c < size; c += simd::width) {
+    simd::store_up_to(row + c, simd::load_up_to(row + c, size - c) * Vector(factor), size - c);
   }
 }
+
+/// Keys and values of one head, for all queries that read them.
+class KeysAndValues {
+ public:
+  /// As they are, or packed into `panels`, where there is room for that.
+  KeysAndValues(Rows<const float> keys, Rows<const float> values, std::size_t kv_len, std::size_t head_dim,
+                std::size_t v_head_dim, float* panels) noexcept
+      : keys_(keys), values_(values), kv_len_(kv_len), head_dim_(head_dim), v_head_dim_(v_head_dim) {
+    if (panels == nullptr) return;
+    pack_transposed(keys, kv_len, head_dim, panels);
+    key_panels_ = panels;
+    panels += whole_panels(kv_len) * head_dim;
+    all_finite_ = pack(values, kv_len, v_head_dim, panels);
+    value_panels_ = panels;
+  }
+
+  /// Floats of panels.
+  static constexpr std::uint64_t panels_size(std::uint64_t kv_len, std::uint64_t head_dim,
+                                             std::uint64_t v_head_dim) noexcept {
+    return whole_panels(kv_len) * head_dim + kv_len * whole_panels(v_head_dim);
+  }
+
+  /// Scores of `rows` <= panel_rows queries for the keys of `part`, which begins with a panel.
+  void scores(Rows<const float> queries, std::size_t rows, Span part, float softmax_scale,
+              Rows<float> out) const noexcept {
+    if (key_panels_ == nullptr) {
+      return multiply_transposed(queries, keys_.from(part.begin), softmax_scale, out, rows, part.size(), head_dim_);
+    }
+    multiply_panels(queries, key_panels_ + part.begin * head_dim_, softmax_scale, out, rows, part.size(), head_dim_);
+  }
+
+  /// out += weights · value over the keys of `part`; `seen` is what each of the rows sees.
+  void add_values(Rows<const float> weights, const SeenKeys* seen, std::size_t rows, Span part,
+                  Rows<float> out) const noexcept {
+    if (value_panels_ == nullptr) return add_values_by_runs(weights, seen, rows, part, out);
+    add_panels_product(weights, value_panels_ + part.begin * panel_width, kv_len_ * panel_width, out, rows,
+                       v_head_dim_, part.size());
+    if (!all_finite_) add_what_is_not_finite(weights, seen, rows, part, out);
+  }
+
+ private:
+  /// Run by run of keys that the same rows see. Multiplying the others by their zeros would do for numbers, but zero
+  /// times an infinity is NaN.
+  void add_values_by_runs(Rows<const float> weights, const SeenKeys* seen, std::size_t rows, Span part,
+                          Rows<float> out) const noexcept {
+    std::array<bool, panel_rows> sees{};
+    std::array<std::size_t, panel_rows> until;
+    until.fill(part.begin);
+    std::size_t next = part.end;
+    for (std::size_t j = part.begin; j < part.end; j = next) {
+      next = part.end;
+      std::size_t n_seeing = 0;
+      for (std::size_t r = 0; r < rows; ++r) {
+        if (until[r] == j) {
+          sees[r] = seen[r](j);
+          until[r] = seen[r].run_end(j, part.end);
+        }
+        next = std::min(next, until[r]);
+        n_seeing += sees[r] ? 1 : 0;
+      }
+      // All rows as one product, or else each that sees the run by itself.
+      const std::size_t together = n_seeing == rows ? rows : 1;
+      for (std::size_t r = 0; r < rows; r += together) {
+        if (!sees[r]) continue;
+        add_product({weights[r] + (j - part.begin), weights.stride}, values_.from(j), out.from(r), together,
+                    v_head_dim_, next - j);
+      }
+    }
+  }
+
+  /// The rows that pack() left out, for the queries that see them.
+  void add_what_is_not_finite(Rows<const float> weights, const SeenKeys* seen, std::size_t rows, Span part,
+                              Rows<float> out) const noexcept {
+    for (std::size_t j = part.begin; j < part.end; ++j) {
+      if (is_finite(values_[j], v_head_dim_)) continue;
+      for (std::size_t r = 0; r < rows; ++r) {
+        if (!seen[r](j)) continue;
+        add_product({weights[r] + (j - part.begin), weights.stride}, values_.from(j), out.from(r), 1, v_head_dim_, 1);
+      }
+    }
+  }
+
+  Rows<const float> keys_;
+  Rows<const float> values_;
+  std::size_t kv_len_;
+  std::size_t head_dim_;
+  std::size_t v_head_dim_;
+  const float* key_panels_ = nullptr;
+  const float* value_panels_ = nullptr;
+  bool all_finite_ = true;
+};
+
+/// Where in the scratch what stands.
+struct Scratch {
+  Scratch(const AttentionExtents& extents, float* data) noexcept
+      : queries{data, extents.head_dim},
+        sums{data + block_rows * queries.stride, whole_panels(extents.v_head_dim)},
+        tile{sums.data + block_rows * sums.stride, tile_keys},
+        panels{packs(extents) ? tile.data + tile_size(extents) : nullptr} {}
+
+  static constexpr bool packs(const AttentionExtents& extents) noexcept {
+    return extents.q_len * (extents.n_heads / extents.n_kv_heads) >= packing_rows;
+  }
+
+  static constexpr std::uint64_t tile_size(const AttentionExtents& extents) noexcept {
+    return extents.with_weights ? 0 : block_rows * tile_keys;
+  }
+
+  Rows<float> queries;  ///< [block_rows, head_dim]
+  Rows<float> sums;     ///< [block_rows, v_head_dim], rounded up to whole panels: weights · value so far
+  Rows<float> tile;     ///< [block_rows, tile_keys], unless the weights' own memory serves for it
+  float* panels;        ///< or null
+};
 
 /// Does a mask or a bias of this shape serve [batch, n_heads, q_len, kv_len]?
 Status check_broadcast(const char* argument, const std::array<std::size_t, 4>& shape,
@@ -152,6 +311,11 @@ Status check_broadcast(const char* argument, const std::array<std::size_t, 4>& s
     }
   }
   return {};
+}
+
+AttentionExtents extents_of(const HeadsView<const float>& query, const HeadsView<const float>& key,
+                            const HeadsView<const float>& value, bool with_weights) noexcept {
+  return {query.len, key.len, query.n_heads, key.n_heads, query.head_dim, value.head_dim, with_weights};
 }
 
 Status check(const HeadsView<const float>& query, const HeadsView<const float>& key,
@@ -182,9 +346,8 @@ Status check(const HeadsView<const float>& query, const HeadsView<const float>& 
   if (!scores.empty() && scores.shape != square) {
     return bad_shape("scores", static_cast<double>(scores.size()), square_or_empty);
   }
-  if (weights.empty() && scratch.size() < attention_scratch_size(kv_len)) {
-    return bad_shape("scratch", static_cast<double>(scratch.size()),
-                     "at least attention_scratch_size(kv_len)");
+  if (scratch.size() < attention_scratch_size(extents_of(query, key, value, !weights.empty()))) {
+    return bad_shape("scratch", static_cast<double>(scratch.size()), "at least attention_scratch_size()");
   }
   if (!options.mask.empty()) {
     if (const Status status = check_broadcast("mask", options.mask.shape, square); !status.ok())
@@ -214,6 +377,13 @@ Status check(const HeadsView<const float>& query, const HeadsView<const float>& 
 
 }  // namespace
 
+std::uint64_t attention_scratch_size(const AttentionExtents& extents) noexcept {
+  const std::uint64_t kv_len = extents.kv_len;
+  return block_rows * (extents.head_dim + whole_panels<std::uint64_t>(extents.v_head_dim)) +
+         Scratch::tile_size(extents) +
+         (Scratch::packs(extents) ? KeysAndValues::panels_size(kv_len, extents.head_dim, extents.v_head_dim) : 0);
+}
+
 Status attention(HeadsView<const float> query, HeadsView<const float> key, HeadsView<const float> value,
                  const AttentionOptions& options, HeadsView<float> out, TensorView<float, 4> weights,
                  TensorView<float, 4> scores, TensorView<float, 1> scratch) noexcept {
@@ -221,62 +391,108 @@ Status attention(HeadsView<const float> query, HeadsView<const float> key, Heads
     return status;
   const std::size_t q_len = query.len;
   const std::size_t kv_len = key.len;
+  const std::size_t head_dim = query.head_dim;
+  const std::size_t v_head_dim = value.head_dim;
   const std::size_t group_size = query.n_heads / key.n_heads;
-
-  const auto attend = [&](std::size_t b, std::size_t h, std::size_t first) noexcept {
-    const std::size_t rows = std::min(block_rows, q_len - first);
-    const std::size_t kv_head = h / group_size;
-    const Rows<const float> values{value.row(b, 0, kv_head), value.row_stride};
-    const Rows<float> outs{out.row(b, first, h), out.row_stride};
-    const Rows<float> block{weights.empty() ? scratch.data : weights.row(b, h, first), kv_len};
-    const auto shows = [&](ScoreStage stage) noexcept {
-      return !scores.empty() && options.score_stage == stage;
-    };
-
-    // What each row sees, and the span that any of them needs.
-    std::array<SeenKeys, block_rows> seen;
-    Span keys{kv_len, 0};
-    for (std::size_t r = 0; r < rows; ++r) {
-      seen[r] = seen_keys(options, b, h, first + r, q_len, kv_len);
-      if (seen[r].span.empty()) continue;
-      keys.begin = std::min(keys.begin, seen[r].span.begin);
-      keys.end = std::max(keys.end, seen[r].span.end);
-    }
-    if (keys.begin > keys.end) keys = {};
-    if (shows(ScoreStage::raw) || shows(ScoreStage::softcapped)) keys = {0, kv_len};
-
-    // 1. Scores [rows, keys].
-    multiply_transposed({query.row(b, first, h), query.row_stride},
-                        {key.row(b, keys.begin, kv_head), key.row_stride}, options.softmax_scale,
-                        {block.data + keys.begin, kv_len}, rows, keys.size(), query.head_dim);
-
-    // 2. Weights: each row over its own span. One that weighs nothing adds nothing either.
-    for (std::size_t r = 0; r < rows; ++r) {
-      float* const row = block[r];
-      Span& span = seen[r].span;
-      const auto show = [&](Span part) noexcept {
-        float* const shown = scores.row(b, h, first + r);
-        std::fill_n(shown, part.begin, lowest);
-        std::copy_n(row + part.begin, part.size(), shown + part.begin);
-        std::fill(shown + part.end, shown + kv_len, lowest);
-      };
-      if (shows(ScoreStage::raw)) show(keys);
-      if (options.softcap != 0) cap(row + keys.begin, keys.size(), options.softcap);
-      if (shows(ScoreStage::softcapped)) show(keys);
-      if (seen[r].has_gaps()) add_bias(row, seen[r]);
-      if (shows(ScoreStage::masked)) show(span);
-      if (!softmax_row(row + span.begin, span.size())) span = {};
-      std::fill_n(outs[r], value.head_dim, 0.0f);
-    }
-
-    // 3. Values.
-    if (!weights.empty()) keys = {0, kv_len};
-    add_values(block, seen, rows, keys, values, outs, value.head_dim);
-  };
+  const bool with_weights = !weights.empty();
+  const Scratch room(extents_of(query, key, value, with_weights), scratch.data);
+  const bool shows_all = !scores.empty() && options.score_stage != ScoreStage::masked;
 
   for (std::size_t b = 0; b < query.batch; ++b) {
-    for (std::size_t h = 0; h < query.n_heads; ++h) {
-      for (std::size_t first = 0; first < q_len; first += block_rows) attend(b, h, first);
+    for (std::size_t kv_head = 0; kv_head < key.n_heads; ++kv_head) {
+      const KeysAndValues attended({key.row(b, 0, kv_head), key.row_stride},
+                                   {value.row(b, 0, kv_head), value.row_stride}, kv_len, head_dim, v_head_dim,
+                                   room.panels);
+      // The queries of all heads that read these keys, one head after the other, as the rows of weights and scores.
+      const std::size_t first_head = kv_head * group_size;
+      const std::size_t n_rows = group_size * q_len;
+      const auto rows_of = [&](TensorView<float, 4> square, std::size_t first) noexcept {
+        return Rows<float>{square.empty() ? nullptr : square.row(b, first_head, 0u) + first * kv_len, kv_len};
+      };
+
+      for (std::size_t first = 0; first < n_rows; first += block_rows) {
+        const std::size_t rows = std::min(block_rows, n_rows - first);
+        std::array<SeenKeys, block_rows> seen;
+        std::array<Running, block_rows> running;
+        Span keys{};
+        for (std::size_t r = 0; r < rows; ++r) {
+          const std::size_t h = first_head + (first + r) / q_len;
+          const std::size_t i = (first + r) % q_len;
+          std::copy_n(query.row(b, i, h), head_dim, room.queries[r]);
+          std::fill_n(room.sums[r], room.sums.stride, 0.0f);
+          seen[r] = seen_keys(options, b, h, i, q_len, kv_len);
+          keys = keys | seen[r].span;
+        }
+        if (shows_all) keys = {0, kv_len};
+
+        const Rows<float> weight_rows = rows_of(weights, first);
+        const Rows<float> score_rows = rows_of(scores, first);
+        if (!scores.empty() && !shows_all) {
+          for (std::size_t r = 0; r < rows; ++r) std::fill_n(score_rows[r], kv_len, lowest);
+        }
+
+        // With weights one tile is all keys, and lies where they are to be.
+        const std::size_t tile_step = with_weights ? whole_panels(kv_len) : tile_keys;
+        for (std::size_t begin = with_weights ? 0 : keys.begin / panel_width * panel_width; begin < keys.end;
+             begin += tile_step) {
+          const Span tile{begin, std::min(begin + tile_step, keys.end)};
+          for (std::size_t r = 0; r < rows; r += panel_rows) {
+            const std::size_t together = std::min(panel_rows, rows - r);
+            Span part{};
+            for (std::size_t i = r; i < r + together; ++i) part = part | (tile & seen[i].span);
+            if (shows_all) part = tile;
+            if (part.empty()) continue;
+            part.begin = part.begin / panel_width * panel_width;
+            const Rows<float> all = with_weights ? weight_rows.from(r) : room.tile.from(r);
+            const Rows<float> block{all.data + (part.begin - begin), all.stride};
+
+            // 1. Scores.
+            attended.scores({room.queries[r], head_dim}, together, part, options.softmax_scale, block);
+
+            // 2. Weights, and what they make of the sums before them.
+            for (std::size_t i = 0; i < together; ++i) {
+              float* const row = block[i];
+              const auto show = [&](ScoreStage stage) noexcept {
+                if (scores.empty() || options.score_stage != stage) return;
+                std::copy_n(row, part.size(), score_rows[r + i] + part.begin);
+              };
+              show(ScoreStage::raw);
+              if (options.softcap != 0) cap(row, part.size(), options.softcap);
+              show(ScoreStage::softcapped);
+              mask_and_bias(row, part, seen[r + i]);
+              show(ScoreStage::masked);
+              const float factor = running[r + i].add(row, part.size());
+              if (factor != 1) scale(room.sums[r + i], v_head_dim, factor);
+            }
+
+            // 3. Values.
+            attended.add_values({block.data, block.stride}, &seen[r], together, part, room.sums.from(r));
+          }
+        }
+
+        // Each row over the sum of its weights; one that weighs nothing is zero.
+        for (std::size_t r = 0; r < rows; ++r) {
+          const float sum = running[r].sum;
+          const float factor = sum == 0 ? 0.0f : 1 / sum;
+          if (sum == 0) {
+            std::fill_n(room.sums[r], v_head_dim, 0.0f);
+          } else {
+            scale(room.sums[r], v_head_dim, factor);
+          }
+          std::copy_n(room.sums[r], v_head_dim, out.row(b, (first + r) % q_len, first_head + (first + r) / q_len));
+          if (!with_weights) continue;
+          float* const row = weight_rows[r];
+          const Span span = seen[r].span;
+          std::fill_n(row, span.begin, 0.0f);
+          scale(row + span.begin, span.size(), factor);
+          std::fill(row + span.end, row + kv_len, 0.0f);
+          // What is not seen weighs zero, even where the others are NaN.
+          if (!seen[r].has_gaps()) continue;
+          for (std::size_t j = span.begin; j < span.end; ++j) {
+            if (seen[r].in_gap(j)) row[j] = 0;
+          }
+        }
+      }
     }
   }
   return {};

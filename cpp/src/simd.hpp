@@ -7,6 +7,13 @@
 #include <utility>
 #include <xsimd/xsimd.hpp>
 
+/// Before a loop whose body fills the registers as it stands.
+#if defined(__clang__)
+#define ROPEWALK_DO_NOT_UNROLL _Pragma("clang loop unroll(disable)")
+#else
+#define ROPEWALK_DO_NOT_UNROLL _Pragma("GCC unroll 1")
+#endif
+
 /// The only file that knows which SIMD the kernels run on. Everything else says Vector and width.
 namespace ropewalk::simd {
 
@@ -45,9 +52,30 @@ inline void store_up_to(float* to, const Vector& vector, std::size_t count) noex
   }
 }
 
-/// a * b + c. On wasm SIMD128 this is two roundings; relaxed SIMD's fused instruction would go in here.
+/// a * b + c: in one rounding where there is an instruction for it, else in two.
 inline Vector multiply_add(const Vector& a, const Vector& b, const Vector& c) noexcept {
+#if defined(__wasm_relaxed_simd__)
+  return wasm_f32x4_relaxed_madd(a, b, c);
+#else
   return xsimd::fma(a, b, c);
+#endif
+}
+
+/// `value` in every lane, read from where it stands. V8 makes a constant vector anew wherever it is used, in five
+/// instructions; to read one is a single one, and by the assembler that emits nothing it does not know what is read.
+inline Vector constant(const float& value) noexcept {
+  const float* from = &value;
+  asm("" : "+r"(from));
+  return Vector(*from);
+}
+
+/// x, or the bound where x is less; NaN stays NaN.
+inline Vector at_least(const Vector& x, const Vector& bound) noexcept {
+#if defined(__wasm_simd128__)
+  return wasm_f32x4_pmax(x, bound);
+#else
+  return xsimd::select(x < bound, bound, x);
+#endif
 }
 
 /// (a0, b0, a1, b1, …): the low half of the lanes, and the high half.

@@ -38,8 +38,19 @@ struct AttentionOptions {
   ScoreStage score_stage = ScoreStage::masked;
 };
 
-/// Floats of scratch that attention() needs.
-constexpr std::uint64_t attention_scratch_size(std::uint64_t kv_len) noexcept { return 4 * kv_len; }
+/// What the size of attention()'s scratch depends on.
+struct AttentionExtents {
+  std::size_t q_len = 0;
+  std::size_t kv_len = 0;
+  std::size_t n_heads = 0;
+  std::size_t n_kv_heads = 0;  ///< divides n_heads
+  std::size_t head_dim = 0;
+  std::size_t v_head_dim = 0;
+  bool with_weights = false;
+};
+
+/// Floats of scratch that attention() needs: in proportion to kv_len, however many the queries are.
+std::uint64_t attention_scratch_size(const AttentionExtents& extents) noexcept;
 
 /// Scaled dot-product attention (arXiv:1706.03762, eq. 1) over heads, as ONNX Attention-24 defines it; grouped queries
 /// (arXiv:2305.13245) share a key and value head: kv_head = head / (n_heads / n_kv_heads).
@@ -52,7 +63,7 @@ constexpr std::uint64_t attention_scratch_size(std::uint64_t kv_len) noexcept { 
 /// out       [batch, q_len, n_heads, v_head_dim]
 /// weights   [batch, n_heads, q_len, kv_len], the rows of the softmax; or empty when not asked for.
 /// scores    [batch, n_heads, q_len, kv_len], at options.score_stage; or empty when not asked for.
-/// scratch   [attention_scratch_size(kv_len)] when weights is empty; else it is not touched.
+/// scratch   [attention_scratch_size()] or more.
 /// Errors    bad_shape: sizes that disagree, or n_heads not a multiple of n_kv_heads. bad_value: softmax_scale, softcap,
 ///           kv_lens. out, weights, scores and scratch are untouched.
 /// Memory    none allocated; out, weights, scores and scratch overlap nothing.
