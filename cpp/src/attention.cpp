@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <span>
 
 #include "exp.hpp"
 #include "matmul.hpp"
@@ -19,7 +20,7 @@ namespace {
 using simd::Vector;
 
 /// Queries of a block, which goes over the keys once: what is read of them serves all of its queries.
-constexpr std::size_t block_rows = 16;
+constexpr std::size_t block_rows = 4 * panel_rows;
 /// Keys of a tile. Their panels and the block's scores stay in the nearest cache.
 constexpr std::size_t tile_keys = 128;
 /// From this many queries of a key head on its keys and values are laid out as panels first; below, that is not repaid.
@@ -187,6 +188,14 @@ void scale(float* row, std::size_t size, float factor) noexcept {
   }
 }
 
+/// Queries of a block that are multiplied together, and what they need of a tile of keys: from the first key that any
+/// of them sees, or the panel that it is in, to the last one.
+struct Group {
+  std::size_t first = 0;  ///< of the block's rows
+  std::size_t rows = 0;
+  Span keys;
+};
+
 /// Keys and values of one head, for all queries that read them.
 class KeysAndValues {
  public:
@@ -208,40 +217,66 @@ class KeysAndValues {
     return whole_panels(kv_len) * head_dim + kv_len * whole_panels(v_head_dim);
   }
 
-  /// Scores of `rows` <= panel_rows queries for the keys of `part`, which begins with a panel.
-  void scores(Rows<const float> queries, std::size_t rows, Span part, float softmax_scale,
-              Rows<float> out) const noexcept {
+  /// Scores of each group for its keys. The scores' first column is that of key `tile.begin`.
+  void scores(std::span<const Group> groups, Rows<const float> queries, Span tile, float softmax_scale,
+              Rows<float> scores) const noexcept {
     if (key_panels_ == nullptr) {
-      return multiply_transposed(queries, keys_.from(part.begin), softmax_scale, out, rows, part.size(), head_dim_);
+      for (const auto& [first, rows, keys] : groups) {
+        multiply_transposed(queries.from(first), keys_.from(keys.begin), softmax_scale,
+                            scores.from(first).columns(keys.begin - tile.begin), rows, keys.size(), head_dim_);
+      }
+      return;
     }
-    multiply_panels(queries, key_panels_ + part.begin * head_dim_, softmax_scale, out, rows, part.size(), head_dim_);
+    // A panel serves all groups while it is near.
+    for (std::size_t j = tile.begin; j < tile.end; j += panel_width) {
+      for (const auto& [first, rows, keys] : groups) {
+        if (j < keys.begin || j >= keys.end) continue;
+        multiply_panel(queries.from(first), key_panels_ + j * head_dim_, softmax_scale,
+                       scores.from(first).columns(j - tile.begin), rows, keys.end - j, head_dim_);
+      }
+    }
   }
 
-  /// out += weights · value over the keys of `part`; `seen` is what each of the rows sees.
-  void add_values(Rows<const float> weights, const SeenKeys* seen, std::size_t rows, Span part,
-                  Rows<float> out) const noexcept {
-    if (value_panels_ == nullptr) return add_values_by_runs(weights, seen, rows, part, out);
-    add_panels_product(weights, value_panels_ + part.begin * panel_width, kv_len_ * panel_width, out, rows,
-                       v_head_dim_, part.size());
-    if (!all_finite_) add_what_is_not_finite(weights, seen, rows, part, out);
+  /// sums += weights · value over the keys of each group; `seen` is what each row sees.
+  void add_values(std::span<const Group> groups, Rows<const float> weights, Span tile, const SeenKeys* seen,
+                  Rows<float> sums) const noexcept {
+    if (value_panels_ != nullptr) {
+      for (std::size_t c = 0; c < v_head_dim_; c += panel_width) {
+        for (const auto& [first, rows, keys] : groups) {
+          add_panel_product(weights.from(first).columns(keys.begin - tile.begin),
+                            value_panels_ + c * kv_len_ + keys.begin * panel_width, sums.from(first).columns(c),
+                            rows, keys.size());
+        }
+      }
+      if (all_finite_) return;
+    }
+    for (const Group& group : groups) {
+      const auto& [first, rows, keys] = group;
+      const Rows<const float> from = weights.from(first).columns(keys.begin - tile.begin);
+      if (value_panels_ == nullptr) {
+        add_values_by_runs(from, seen + first, rows, keys, sums.from(first));
+      } else {
+        add_what_is_not_finite(from, seen + first, rows, keys, sums.from(first));
+      }
+    }
   }
 
  private:
   /// Run by run of keys that the same rows see. Multiplying the others by their zeros would do for numbers, but zero
   /// times an infinity is NaN.
-  void add_values_by_runs(Rows<const float> weights, const SeenKeys* seen, std::size_t rows, Span part,
-                          Rows<float> out) const noexcept {
+  void add_values_by_runs(Rows<const float> weights, const SeenKeys* seen, std::size_t rows, Span keys,
+                          Rows<float> sums) const noexcept {
     std::array<bool, panel_rows> sees{};
     std::array<std::size_t, panel_rows> until;
-    until.fill(part.begin);
-    std::size_t next = part.end;
-    for (std::size_t j = part.begin; j < part.end; j = next) {
-      next = part.end;
+    until.fill(keys.begin);
+    std::size_t next = keys.end;
+    for (std::size_t j = keys.begin; j < keys.end; j = next) {
+      next = keys.end;
       std::size_t n_seeing = 0;
       for (std::size_t r = 0; r < rows; ++r) {
         if (until[r] == j) {
           sees[r] = seen[r](j);
-          until[r] = seen[r].run_end(j, part.end);
+          until[r] = seen[r].run_end(j, keys.end);
         }
         next = std::min(next, until[r]);
         n_seeing += sees[r] ? 1 : 0;
@@ -250,20 +285,20 @@ class KeysAndValues {
       const std::size_t together = n_seeing == rows ? rows : 1;
       for (std::size_t r = 0; r < rows; r += together) {
         if (!sees[r]) continue;
-        add_product({weights[r] + (j - part.begin), weights.stride}, values_.from(j), out.from(r), together,
+        add_product({weights[r] + (j - keys.begin), weights.stride}, values_.from(j), sums.from(r), together,
                     v_head_dim_, next - j);
       }
     }
   }
 
   /// The rows that pack() left out, for the queries that see them.
-  void add_what_is_not_finite(Rows<const float> weights, const SeenKeys* seen, std::size_t rows, Span part,
-                              Rows<float> out) const noexcept {
-    for (std::size_t j = part.begin; j < part.end; ++j) {
+  void add_what_is_not_finite(Rows<const float> weights, const SeenKeys* seen, std::size_t rows, Span keys,
+                              Rows<float> sums) const noexcept {
+    for (std::size_t j = keys.begin; j < keys.end; ++j) {
       if (is_finite(values_[j], v_head_dim_)) continue;
       for (std::size_t r = 0; r < rows; ++r) {
         if (!seen[r](j)) continue;
-        add_product({weights[r] + (j - part.begin), weights.stride}, values_.from(j), out.from(r), 1, v_head_dim_, 1);
+        add_product({weights[r] + (j - keys.begin), weights.stride}, values_.from(j), sums.from(r), 1, v_head_dim_, 1);
       }
     }
   }
@@ -436,38 +471,42 @@ Status attention(HeadsView<const float> query, HeadsView<const float> key, Heads
         for (std::size_t begin = with_weights ? 0 : keys.begin / panel_width * panel_width; begin < keys.end;
              begin += tile_step) {
           const Span tile{begin, std::min(begin + tile_step, keys.end)};
+          std::array<Group, block_rows / panel_rows> all_groups;
+          std::size_t n_groups = 0;
           for (std::size_t r = 0; r < rows; r += panel_rows) {
-            const std::size_t together = std::min(panel_rows, rows - r);
-            Span part{};
-            for (std::size_t i = r; i < r + together; ++i) part = part | (tile & seen[i].span);
-            if (shows_all) part = tile;
-            if (part.empty()) continue;
-            part.begin = part.begin / panel_width * panel_width;
-            const Rows<float> all = with_weights ? weight_rows.from(r) : room.tile.from(r);
-            const Rows<float> block{all.data + (part.begin - begin), all.stride};
+            Group group{r, std::min(panel_rows, rows - r), {}};
+            for (std::size_t i = r; i < r + group.rows; ++i) group.keys = group.keys | (tile & seen[i].span);
+            group.keys.begin = group.keys.begin / panel_width * panel_width;
+            if (shows_all) group.keys = tile;
+            if (!group.keys.empty()) all_groups[n_groups++] = group;
+          }
+          const std::span<const Group> groups(all_groups.data(), n_groups);
+          const Rows<float> block = with_weights ? weight_rows : room.tile;
 
-            // 1. Scores.
-            attended.scores({room.queries[r], head_dim}, together, part, options.softmax_scale, block);
+          // 1. Scores.
+          attended.scores(groups, room.queries, tile, options.softmax_scale, block);
 
-            // 2. Weights, and what they make of the sums before them.
-            for (std::size_t i = 0; i < together; ++i) {
-              float* const row = block[i];
+          // 2. Weights, and what they make of the sums before them.
+          for (const Group& group : groups) {
+            for (std::size_t r = group.first; r < group.first + group.rows; ++r) {
+              float* const row = block[r] + (group.keys.begin - begin);
+              const std::size_t size = group.keys.size();
               const auto show = [&](ScoreStage stage) noexcept {
                 if (scores.empty() || options.score_stage != stage) return;
-                std::copy_n(row, part.size(), score_rows[r + i] + part.begin);
+                std::copy_n(row, size, score_rows[r] + group.keys.begin);
               };
               show(ScoreStage::raw);
-              if (options.softcap != 0) cap(row, part.size(), options.softcap);
+              if (options.softcap != 0) cap(row, size, options.softcap);
               show(ScoreStage::softcapped);
-              mask_and_bias(row, part, seen[r + i]);
+              mask_and_bias(row, group.keys, seen[r]);
               show(ScoreStage::masked);
-              const float factor = running[r + i].add(row, part.size());
-              if (factor != 1) scale(room.sums[r + i], v_head_dim, factor);
+              const float factor = running[r].add(row, size);
+              if (factor != 1) scale(room.sums[r], v_head_dim, factor);
             }
-
-            // 3. Values.
-            attended.add_values({block.data, block.stride}, &seen[r], together, part, room.sums.from(r));
           }
+
+          // 3. Values.
+          attended.add_values(groups, block, tile, seen.data(), room.sums);
         }
 
         // Each row over the sum of its weights; one that weighs nothing is zero.

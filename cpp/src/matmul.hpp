@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <type_traits>
 
 /// The two products that attention and projections are made of, on rows at a stride (a head is a strided slice of
 /// [len, n_heads, head_dim]). Both work in tiles of 4 rows by 2, which is what V8 keeps in its 16 vector registers.
@@ -13,6 +14,13 @@ struct Rows {
 
   T* operator[](std::size_t row) const noexcept { return data + row * stride; }
   Rows from(std::size_t row) const noexcept { return {data + row * stride, stride}; }
+  Rows columns(std::size_t first) const noexcept { return {data + first, stride}; }
+
+  operator Rows<const T>() const noexcept
+    requires(!std::is_const_v<T>)
+  {
+    return {data, stride};
+  }
 };
 
 /// out[m, n] = scale * a[m, depth] · b[n, depth]ᵀ

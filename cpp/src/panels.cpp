@@ -39,51 +39,58 @@ inline void multiply_tile(Rows<const float> a, const float* panel, std::size_t d
 // Functions of their own: inlined into all of attention, V8 would keep their pointers on the stack.
 
 template <std::size_t R>
-[[gnu::noinline]] void multiply(Rows<const float> a, const float* panels, float scale, Rows<float> out,
-                                std::size_t n, std::size_t depth) noexcept {
-  const Vector factor(scale);
-  for (std::size_t j = 0; j < n; j += panel_width, panels += panel_width * depth) {
-    multiply_tile<R>(a, panels, depth, [&](std::size_t r, const Vector& low, const Vector& high) noexcept {
-      float* const to = out[r] + j;
-      if (n - j >= panel_width) {
-        simd::store(to, low * factor);
-        simd::store(to + simd::width, high * factor);
-      } else {
-        simd::store_up_to(to, low * factor, n - j);
-        if (n - j > simd::width) simd::store_partial(to + simd::width, high * factor, n - j - simd::width);
-      }
-    });
-  }
+[[gnu::noinline]] void multiply(Rows<const float> a, const float* panel, const float& scale, Rows<float> out,
+                                std::size_t columns, std::size_t depth) noexcept {
+  multiply_tile<R>(a, panel, depth, [&](std::size_t r, const Vector& low, const Vector& high) noexcept {
+    const Vector factor = simd::constant(scale);  // Read here: kept, it would be one register too many.
+    if (columns >= panel_width) {
+      simd::store(out[r], low * factor);
+      simd::store(out[r] + simd::width, high * factor);
+    } else {
+      simd::store_up_to(out[r], low * factor, columns);
+      if (columns > simd::width) simd::store_partial(out[r] + simd::width, high * factor, columns - simd::width);
+    }
+  });
 }
 
 template <std::size_t R>
-[[gnu::noinline]] void add_product(Rows<const float> a, const float* panels, std::size_t panel_stride,
-                                   Rows<float> out, std::size_t n, std::size_t depth) noexcept {
-  for (std::size_t j = 0; j < n; j += panel_width, panels += panel_stride) {
-    multiply_tile<R>(a, panels, depth, [&](std::size_t r, const Vector& low, const Vector& high) noexcept {
-      float* const to = out[r] + j;
-      simd::store(to, simd::load(to) + low);
-      simd::store(to + simd::width, simd::load(to + simd::width) + high);
-    });
-  }
+[[gnu::noinline]] void add_product(Rows<const float> a, const float* panel, Rows<float> out,
+                                   std::size_t depth) noexcept {
+  multiply_tile<R>(a, panel, depth, [&](std::size_t r, const Vector& low, const Vector& high) noexcept {
+    simd::store(out[r], simd::load(out[r]) + low);
+    simd::store(out[r] + simd::width, simd::load(out[r] + simd::width) + high);
+  });
+}
+
+/// The rows in tiles as large as they come.
+template <std::size_t R = panel_rows, class Tile>
+void in_tiles(std::size_t rows, Tile&& tile, std::size_t first = 0) noexcept {
+  for (; first + R <= rows; first += R) tile.template operator()<R>(first);
+  if constexpr (R > 1) in_tiles<R == 6 ? 4 : R / 2>(rows, tile, first);
 }
 
 }  // namespace
 
 void pack_transposed(Rows<const float> b, std::size_t n, std::size_t depth, float* panels) noexcept {
   for (std::size_t j = 0; j < n; j += panel_width, panels += panel_width * depth) {
-    const std::size_t columns = std::min(panel_width, n - j);
     for (std::size_t c = 0; c < panel_width; c += simd::width) {
-      for (std::size_t k = 0; k < depth; k += simd::width) {
+      // Past the last row of b the last one stands in, and is then made zeros.
+      const float* rows[simd::width];
+      for (std::size_t i = 0; i < simd::width; ++i) rows[i] = b[std::min(j + c + i, n - 1)];
+      std::size_t k = 0;
+      const auto transpose = [&](auto&& load_at, std::size_t count) noexcept {
         Vector square[simd::width];
-        for (std::size_t i = 0; i < simd::width; ++i) {
-          square[i] = c + i < columns ? simd::load_up_to(b[j + c + i] + k, depth - k) : Vector(0.0f);
-        }
+        for (std::size_t i = 0; i < simd::width; ++i) square[i] = load_at(rows[i] + k);
         xsimd::transpose(square, square + simd::width);
-        for (std::size_t i = 0; i < std::min(simd::width, depth - k); ++i) {
-          simd::store(panels + (k + i) * panel_width + c, square[i]);
-        }
+        for (std::size_t i = 0; i < count; ++i) simd::store(panels + (k + i) * panel_width + c, square[i]);
+      };
+      for (; k + simd::width <= depth; k += simd::width) transpose(simd::load, simd::width);
+      if (k < depth) {
+        transpose([&](const float* from) noexcept { return simd::load_partial(from, depth - k); }, depth - k);
       }
+    }
+    for (std::size_t c = n - j; c < panel_width; ++c) {
+      for (std::size_t k = 0; k < depth; ++k) panels[k * panel_width + c] = 0;
     }
   }
 }
@@ -98,33 +105,51 @@ bool is_finite(const float* row, std::size_t size) noexcept {
 }
 
 bool pack(Rows<const float> b, std::size_t depth, std::size_t n, float* panels) noexcept {
-  bool all_finite = true;
+  const std::size_t panel_stride = depth * panel_width;
+  Vector zero(0.0f);
   for (std::size_t k = 0; k < depth; ++k) {
     const float* const row = b[k];
-    const bool finite = is_finite(row, n);
-    all_finite = all_finite && finite;
-    for (std::size_t c = 0; c < whole_panels(n); c += simd::width) {
-      const Vector values = finite && c < n ? simd::load_up_to(row + c, n - c) : Vector(0.0f);
-      simd::store(panels + (c / panel_width * depth + k) * panel_width + c % panel_width, values);
+    float* to = panels + k * panel_width;
+    std::size_t c = 0;
+    for (; c + panel_width <= n; c += panel_width, to += panel_stride) {
+      const Vector low = simd::load(row + c);
+      const Vector high = simd::load(row + c + simd::width);
+      simd::store(to, low);
+      simd::store(to + simd::width, high);
+      zero = simd::multiply_add(Vector(0.0f), low + high, zero);
+    }
+    if (c < n) {
+      const Vector low = simd::load_up_to(row + c, n - c);
+      const Vector high = n - c > simd::width ? simd::load_partial(row + c + simd::width, n - c - simd::width) : Vector(0.0f);
+      simd::store(to, low);
+      simd::store(to + simd::width, high);
+      zero = simd::multiply_add(Vector(0.0f), low + high, zero);
+    }
+  }
+  if (xsimd::reduce_add(zero) == 0) return true;
+  bool all_finite = true;
+  for (std::size_t k = 0; k < depth; ++k) {
+    if (is_finite(b[k], n)) continue;
+    all_finite = false;
+    for (std::size_t c = 0; c < n; c += panel_width) {
+      std::fill_n(panels + c * depth + k * panel_width, panel_width, 0.0f);
     }
   }
   return all_finite;
 }
 
-void multiply_panels(Rows<const float> a, const float* panels, float scale, Rows<float> out, std::size_t rows,
-                     std::size_t n, std::size_t depth) noexcept {
-  std::size_t r = 0;
-  for (; r + panel_rows <= rows; r += panel_rows) multiply<panel_rows>(a.from(r), panels, scale, out.from(r), n, depth);
-  for (; r < rows; ++r) multiply<1>(a.from(r), panels, scale, out.from(r), n, depth);
+void multiply_panel(Rows<const float> a, const float* panel, float scale, Rows<float> out, std::size_t rows,
+                    std::size_t columns, std::size_t depth) noexcept {
+  in_tiles(rows, [&]<std::size_t R>(std::size_t r) noexcept {
+    multiply<R>(a.from(r), panel, scale, out.from(r), columns, depth);
+  });
 }
 
-void add_panels_product(Rows<const float> a, const float* panels, std::size_t panel_stride, Rows<float> out,
-                        std::size_t rows, std::size_t n, std::size_t depth) noexcept {
-  std::size_t r = 0;
-  for (; r + panel_rows <= rows; r += panel_rows) {
-    add_product<panel_rows>(a.from(r), panels, panel_stride, out.from(r), n, depth);
-  }
-  for (; r < rows; ++r) add_product<1>(a.from(r), panels, panel_stride, out.from(r), n, depth);
+void add_panel_product(Rows<const float> a, const float* panel, Rows<float> out, std::size_t rows,
+                       std::size_t depth) noexcept {
+  in_tiles(rows, [&]<std::size_t R>(std::size_t r) noexcept {
+    add_product<R>(a.from(r), panel, out.from(r), depth);
+  });
 }
 
 }  // namespace ropewalk

@@ -9,10 +9,10 @@
 /// panel_width columns, each [depth, panel_width]; past the last column are zeros.
 namespace ropewalk {
 
-/// Two vectors: with four rows they are the 4 x 2 accumulators that V8 keeps in registers.
+/// Two vectors: times panel_rows these are the accumulators that V8 keeps in registers.
 inline constexpr std::size_t panel_width = 2 * simd::width;
-/// Rows that one product takes at most.
-inline constexpr std::size_t panel_rows = 4;
+/// Rows that are multiplied at once.
+inline constexpr std::size_t panel_rows = simd::is_fused ? 6 : 4;
 
 template <class Count>
 constexpr Count whole_panels(Count columns) noexcept {
@@ -30,13 +30,12 @@ void pack_transposed(Rows<const float> b, std::size_t n, std::size_t depth, floa
 /// Whether all are numbers: none infinite, none NaN.
 bool is_finite(const float* row, std::size_t size) noexcept;
 
-/// out[rows, n] = scale * a[rows, depth] · b, for rows <= panel_rows; `panels` are those of b[depth, n].
-void multiply_panels(Rows<const float> a, const float* panels, float scale, Rows<float> out, std::size_t rows,
-                     std::size_t n, std::size_t depth) noexcept;
+/// out[rows, columns] = scale * a[rows, depth] · panel, for columns <= panel_width.
+void multiply_panel(Rows<const float> a, const float* panel, float scale, Rows<float> out, std::size_t rows,
+                    std::size_t columns, std::size_t depth) noexcept;
 
-/// out[rows, whole_panels(n)] += a[rows, depth] · b, for rows <= panel_rows; the panels of b[depth, n], of which this
-/// may be some rows, are panel_stride floats from one another.
-void add_panels_product(Rows<const float> a, const float* panels, std::size_t panel_stride, Rows<float> out,
-                        std::size_t rows, std::size_t n, std::size_t depth) noexcept;
+/// out[rows, panel_width] += a[rows, depth] · panel, of which these may be some of the rows.
+void add_panel_product(Rows<const float> a, const float* panel, Rows<float> out, std::size_t rows,
+                       std::size_t depth) noexcept;
 
 }  // namespace ropewalk

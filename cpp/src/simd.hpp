@@ -52,6 +52,13 @@ inline void store_up_to(float* to, const Vector& vector, std::size_t count) noex
   }
 }
 
+/// Whether multiply_add() is one instruction.
+#if defined(__wasm_relaxed_simd__)
+inline constexpr bool is_fused = true;
+#else
+inline constexpr bool is_fused = false;
+#endif
+
 /// a * b + c: in one rounding where there is an instruction for it, else in two.
 inline Vector multiply_add(const Vector& a, const Vector& b, const Vector& c) noexcept {
 #if defined(__wasm_relaxed_simd__)
