@@ -22,7 +22,7 @@ using simd::Vector;
 /// Queries of a block, which goes over the keys once: what is read of them serves all of its queries.
 constexpr std::size_t block_rows = 4 * panel_rows;
 /// Keys of a tile. Their panels and the block's scores stay in the nearest cache.
-constexpr std::size_t tile_keys = 128;
+constexpr std::size_t tile_keys = 256;
 /// From this many queries of a key head on its keys and values are laid out as panels first; below, that is not repaid.
 constexpr std::size_t packing_rows = 32;
 
@@ -34,12 +34,12 @@ struct Span {
   std::size_t end = 0;
 
   constexpr std::size_t size() const noexcept { return end - begin; }
-  constexpr bool empty() const noexcept { return begin >= end; }
+  constexpr bool empty() const noexcept { return begin == end; }
 
-  /// What both have in common.
+  /// The part of it that lies in the other: within its own bounds, even where there is none.
   constexpr Span operator&(Span other) const noexcept {
-    const std::size_t from = std::max(begin, other.begin);
-    return {from, std::max(from, std::min(end, other.end))};
+    const std::size_t from = std::clamp(other.begin, begin, end);
+    return {from, std::clamp(other.end, from, end)};
   }
 
   /// The narrowest that holds both.
@@ -125,6 +125,7 @@ void cap(float* row, std::size_t size, float softcap) noexcept {
 /// `row` begins with the score of key part.begin.
 void mask_and_bias(float* row, Span part, const SeenKeys& seen) noexcept {
   const Span visible = part & seen.span;
+  if (visible.size() == part.size() && !seen.has_gaps()) return;
   std::fill(row, row + (visible.begin - part.begin), lowest);
   std::fill(row + (visible.end - part.begin), row + part.size(), lowest);
   if (!seen.has_gaps()) return;
@@ -143,6 +144,15 @@ struct Running {
   float maximum = lowest;
   float sum = 0;
 
+  /// What is subtracted from scores. -inf minus -inf is NaN; from any finite origin exp gives the zero that is meant
+  /// (and NaN scores stay NaN).
+  float origin() const noexcept { return maximum == lowest ? 0.0f : maximum; }
+
+  /// What weights from another origin are to be multiplied by, once all keys are in.
+  float normalization(float from) const noexcept {
+    return sum == 0 ? 0.0f : simd::exp(simd::Vector(from - origin())).get(0) / sum;
+  }
+
   /// Scores of further keys to their weights, in place, before the division by the sum. What was summed up before is
   /// to be multiplied by the answer.
   [[gnu::noinline]] float add(float* row, std::size_t size) noexcept {
@@ -159,8 +169,7 @@ struct Running {
     }
     const float before = maximum;
     maximum = xsimd::reduce_max(xsimd::max(largest[0], largest[1]));
-    // -inf minus -inf is NaN; from any finite maximum exp gives the zero that is meant (and NaN scores stay NaN).
-    const Vector origin(maximum == lowest ? 0.0f : maximum);
+    const Vector origin(this->origin());
     Vector sums(0.0f);
     for (j = 0; j + stride <= size; j += stride) {
       Vector weights[4];
@@ -182,10 +191,11 @@ struct Running {
   }
 };
 
-void scale(float* row, std::size_t size, float factor) noexcept {
-  for (std::size_t c = 0; c < size; c += simd::width) {
-    simd::store_up_to(row + c, simd::load_up_to(row + c, size - c) * Vector(factor), size - c);
-  }
+/// to = factor * from, which may be the same.
+void scale(const float* from, std::size_t size, float factor, float* to) noexcept {
+  std::size_t c = 0;
+  for (; c + simd::width <= size; c += simd::width) simd::store(to + c, simd::load(from + c) * Vector(factor));
+  for (; c < size; ++c) to[c] = from[c] * factor;
 }
 
 /// Queries of a block that are multiplied together, and what they need of a tile of keys: from the first key that any
@@ -318,20 +328,22 @@ struct Scratch {
   Scratch(const AttentionExtents& extents, float* data) noexcept
       : queries{data, extents.head_dim},
         sums{data + block_rows * queries.stride, whole_panels(extents.v_head_dim)},
-        tile{sums.data + block_rows * sums.stride, tile_keys},
-        panels{packs(extents) ? tile.data + tile_size(extents) : nullptr} {}
+        tile{sums.data + block_rows * sums.stride, extents.with_weights ? n_tiles(extents) : tile_keys},
+        panels{packs(extents) ? tile.data + block_rows * tile.stride : nullptr} {}
 
   static constexpr bool packs(const AttentionExtents& extents) noexcept {
     return extents.q_len * (extents.n_heads / extents.n_kv_heads) >= packing_rows;
   }
 
-  static constexpr std::uint64_t tile_size(const AttentionExtents& extents) noexcept {
-    return extents.with_weights ? 0 : block_rows * tile_keys;
+  static constexpr std::size_t n_tiles(const AttentionExtents& extents) noexcept {
+    return (extents.kv_len + tile_keys - 1) / tile_keys;
   }
 
   Rows<float> queries;  ///< [block_rows, head_dim]
   Rows<float> sums;     ///< [block_rows, v_head_dim], rounded up to whole panels: weights · value so far
-  Rows<float> tile;     ///< [block_rows, tile_keys], unless the weights' own memory serves for it
+  /// [block_rows, tile_keys]. Where the weights' own memory serves for it, [block_rows, n_tiles]: from which origin each
+  /// tile's weights are.
+  Rows<float> tile;
   float* panels;        ///< or null
 };
 
@@ -414,8 +426,8 @@ Status check(const HeadsView<const float>& query, const HeadsView<const float>& 
 
 std::uint64_t attention_scratch_size(const AttentionExtents& extents) noexcept {
   const std::uint64_t kv_len = extents.kv_len;
-  return block_rows * (extents.head_dim + whole_panels<std::uint64_t>(extents.v_head_dim)) +
-         Scratch::tile_size(extents) +
+  const std::uint64_t tile_stride = extents.with_weights ? Scratch::n_tiles(extents) : tile_keys;
+  return block_rows * (extents.head_dim + whole_panels<std::uint64_t>(extents.v_head_dim) + tile_stride) +
          (Scratch::packs(extents) ? KeysAndValues::panels_size(kv_len, extents.head_dim, extents.v_head_dim) : 0);
 }
 
@@ -450,11 +462,11 @@ Status attention(HeadsView<const float> query, HeadsView<const float> key, Heads
         std::array<SeenKeys, block_rows> seen;
         std::array<Running, block_rows> running;
         Span keys{};
+        std::fill_n(room.sums.data, rows * room.sums.stride, 0.0f);
         for (std::size_t r = 0; r < rows; ++r) {
           const std::size_t h = first_head + (first + r) / q_len;
           const std::size_t i = (first + r) % q_len;
-          std::copy_n(query.row(b, i, h), head_dim, room.queries[r]);
-          std::fill_n(room.sums[r], room.sums.stride, 0.0f);
+          simd::copy(query.row(b, i, h), head_dim, room.queries[r]);
           seen[r] = seen_keys(options, b, h, i, q_len, kv_len);
           keys = keys | seen[r].span;
         }
@@ -466,11 +478,9 @@ Status attention(HeadsView<const float> query, HeadsView<const float> key, Heads
           for (std::size_t r = 0; r < rows; ++r) std::fill_n(score_rows[r], kv_len, lowest);
         }
 
-        // With weights one tile is all keys, and lies where they are to be.
-        const std::size_t tile_step = with_weights ? whole_panels(kv_len) : tile_keys;
-        for (std::size_t begin = with_weights ? 0 : keys.begin / panel_width * panel_width; begin < keys.end;
-             begin += tile_step) {
-          const Span tile{begin, std::min(begin + tile_step, keys.end)};
+        // The same tiles whatever is asked for, and so the same sums.
+        for (std::size_t begin = keys.begin / tile_keys * tile_keys; begin < keys.end; begin += tile_keys) {
+          const Span tile{begin, std::min(begin + tile_keys, keys.end)};
           std::array<Group, block_rows / panel_rows> all_groups;
           std::size_t n_groups = 0;
           for (std::size_t r = 0; r < rows; r += panel_rows) {
@@ -481,7 +491,7 @@ Status attention(HeadsView<const float> query, HeadsView<const float> key, Heads
             if (!group.keys.empty()) all_groups[n_groups++] = group;
           }
           const std::span<const Group> groups(all_groups.data(), n_groups);
-          const Rows<float> block = with_weights ? weight_rows : room.tile;
+          const Rows<float> block = with_weights ? weight_rows.columns(begin) : room.tile;
 
           // 1. Scores.
           attended.scores(groups, room.queries, tile, options.softmax_scale, block);
@@ -501,7 +511,8 @@ Status attention(HeadsView<const float> query, HeadsView<const float> key, Heads
               mask_and_bias(row, group.keys, seen[r]);
               show(ScoreStage::masked);
               const float factor = running[r].add(row, size);
-              if (factor != 1) scale(room.sums[r], v_head_dim, factor);
+              if (with_weights) room.tile[r][begin / tile_keys] = running[r].origin();
+              if (factor != 1) scale(room.sums[r], v_head_dim, factor, room.sums[r]);
             }
           }
 
@@ -511,19 +522,22 @@ Status attention(HeadsView<const float> query, HeadsView<const float> key, Heads
 
         // Each row over the sum of its weights; one that weighs nothing is zero.
         for (std::size_t r = 0; r < rows; ++r) {
-          const float sum = running[r].sum;
-          const float factor = sum == 0 ? 0.0f : 1 / sum;
-          if (sum == 0) {
-            std::fill_n(room.sums[r], v_head_dim, 0.0f);
+          float* const to = out.row(b, (first + r) % q_len, first_head + (first + r) / q_len);
+          if (running[r].sum == 0) {
+            std::fill_n(to, v_head_dim, 0.0f);
           } else {
-            scale(room.sums[r], v_head_dim, factor);
+            scale(room.sums[r], v_head_dim, 1 / running[r].sum, to);
           }
-          std::copy_n(room.sums[r], v_head_dim, out.row(b, (first + r) % q_len, first_head + (first + r) / q_len));
           if (!with_weights) continue;
           float* const row = weight_rows[r];
           const Span span = seen[r].span;
           std::fill_n(row, span.begin, 0.0f);
-          scale(row + span.begin, span.size(), factor);
+          for (std::size_t begin = span.begin; begin < span.end;) {
+            const std::size_t tile = begin / tile_keys;
+            const std::size_t end = std::min((tile + 1) * tile_keys, span.end);
+            scale(row + begin, end - begin, running[r].normalization(room.tile[r][tile]), row + begin);
+            begin = end;
+          }
           std::fill(row + span.end, row + kv_len, 0.0f);
           // What is not seen weighs zero, even where the others are NaN.
           if (!seen[r].has_gaps()) continue;

@@ -129,8 +129,9 @@ Status check(const MlaShape& shape, const MlaOptions& options, const MlaExtents&
       {"out", tensors.out.size(), tokens * hidden_size},
       {"weights", tensors.weights.size(), tensors.weights.empty() ? 0 : square},
       {"scores", tensors.scores.size(), tensors.scores.empty() ? 0 : square},
-      {"scratch", tensors.weights.empty() ? tensors.scratch.size() : 0,
-       tensors.weights.empty() ? static_cast<double>(attention_scratch_size(extents.kv_len)) : 0},
+      {"scratch", tensors.scratch.size(),
+       static_cast<double>(mla_scratch_size(shape, options.form, extents.q_len, extents.kv_len,
+                                            !tensors.weights.empty()))},
   };
   for (const auto& [argument, given, wanted] : counts) {
     if (static_cast<double>(given) != wanted) {
@@ -147,6 +148,21 @@ Status check(const MlaShape& shape, const MlaOptions& options, const MlaExtents&
 }
 
 }  // namespace
+
+std::uint64_t mla_scratch_size(const MlaShape& shape, MlaForm form, std::size_t q_len, std::size_t kv_len,
+                               bool with_weights) noexcept {
+  AttentionExtents extents{.q_len = q_len, .kv_len = kv_len, .n_heads = 1, .n_kv_heads = 1};
+  extents.with_weights = with_weights;
+  if (form == MlaForm::naive) {
+    extents.head_dim = shape.qk_head_dim();
+    extents.v_head_dim = shape.v_head_dim;
+  } else {
+    extents.n_heads = shape.n_heads;
+    extents.head_dim = shape.cached_dim();
+    extents.v_head_dim = shape.kv_lora_rank;
+  }
+  return attention_scratch_size(extents);
+}
 
 Status mla(const MlaShape& shape, const MlaOptions& options, const MlaExtents& extents,
            const MlaTensors& tensors) noexcept {

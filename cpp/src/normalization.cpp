@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "exp.hpp"
 #include "simd.hpp"
 #include "softmax.hpp"
 
@@ -23,7 +24,7 @@ void softmax_columns(const float* x, float* out, std::size_t size, std::size_t i
   maximum = xsimd::select(maximum == Vector(lowest), Vector(0.0f), maximum);
   Vector sum(0.0f);
   for (std::size_t i = 0; i < size; ++i) {
-    const Vector weights = xsimd::exp(simd::load_up_to(x + i * inner, count) - maximum);
+    const Vector weights = simd::exp(simd::load_up_to(x + i * inner, count) - maximum);
     sum += weights;
     simd::store_up_to(out + i * inner, weights, count);
   }
@@ -46,7 +47,7 @@ bool softmax_row(float* row, std::size_t size) noexcept {
 
   Vector sums(0.0f);
   for (std::size_t j = 0; j < size; j += simd::width) {
-    const Vector weights = xsimd::exp(simd::load_up_to(row + j, size - j, lowest) - Vector(maximum));
+    const Vector weights = simd::exp(simd::load_up_to(row + j, size - j, lowest) - Vector(maximum));
     sums += weights;
     simd::store_up_to(row + j, weights, size - j);
   }

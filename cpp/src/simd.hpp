@@ -52,6 +52,12 @@ inline void store_up_to(float* to, const Vector& vector, std::size_t count) noex
   }
 }
 
+inline void copy(const float* from, std::size_t count, float* to) noexcept {
+  std::size_t i = 0;
+  for (; i + width <= count; i += width) store(to + i, load(from + i));
+  for (; i < count; ++i) to[i] = from[i];
+}
+
 /// Whether multiply_add() is one instruction.
 #if defined(__wasm_relaxed_simd__)
 inline constexpr bool is_fused = true;

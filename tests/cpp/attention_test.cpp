@@ -165,7 +165,7 @@ class Heads {
   Buffer<float> storage_;
 };
 
-/// Calls the kernel as its docstring asks: scratch of just the size it states, or weights.
+/// Calls the kernel as its docstring asks: with scratch of just the size it states.
 Result run(const Problem& problem, bool with_weights = true, bool with_scores = true) {
   const auto [batch, q_len, kv_len, n_heads, n_kv_heads, head_dim, v_head_dim] = problem.shape;
   Heads query(problem, q_len, n_heads, head_dim, problem.query);
@@ -174,7 +174,9 @@ Result run(const Problem& problem, bool with_weights = true, bool with_scores = 
   Heads out(problem, q_len, n_heads, v_head_dim);
   Buffer<float> weights(batch * n_heads * q_len * kv_len);
   Buffer<float> scores(batch * n_heads * q_len * kv_len);
-  Buffer<float> scratch(static_cast<std::size_t>(attention_scratch_size(kv_len)));
+  const auto room = static_cast<std::size_t>(attention_scratch_size(
+      {q_len, kv_len, n_heads, n_kv_heads, head_dim, v_head_dim, with_weights}));
+  Buffer<float> scratch(room);
   // Between canaries as well, for the sanitizer to see a read past their ends.
   Buffer<std::int32_t> kv_lens(problem.kv_lens);
   Buffer<std::uint8_t> mask(problem.mask);
@@ -189,14 +191,13 @@ Result run(const Problem& problem, bool with_weights = true, bool with_scores = 
       attention(query.view(), key.view(), value.view(), options, out.view(),
                 with_weights ? weights.view(batch, n_heads, q_len, kv_len) : TensorView<float, 4>{},
                 with_scores ? scores.view(batch, n_heads, q_len, kv_len) : TensorView<float, 4>{},
-                with_weights ? TensorView<float, 1>{scratch.values().data(), {scratch.values().size()}}
-                             : scratch.view(static_cast<std::size_t>(attention_scratch_size(kv_len)))),
+                scratch.view(room)),
       is_ok());
   REQUIRE(out.intact());
   REQUIRE(weights.intact());
   REQUIRE(scores.intact());
   REQUIRE(scratch.intact());
-  REQUIRE((with_weights ? scratch : weights).untouched());
+  if (!with_weights) REQUIRE(weights.untouched());
   if (!with_scores) REQUIRE(scores.untouched());
   return {out.copy(), weights.copy(), scores.copy()};
 }
@@ -1196,6 +1197,11 @@ using HeadsShape = std::array<std::size_t, 4>;
 using Square = std::array<std::size_t, 4>;
 
 /// A call in which any one shape can be made wrong.
+/// Floats of scratch of the call that follows.
+std::size_t scratch_size(bool with_weights) {
+  return static_cast<std::size_t>(attention_scratch_size({5, 7, 4, 2, 6, 3, with_weights}));
+}
+
 struct Call {
   HeadsShape query = {2, 5, 4, 6};
   HeadsShape key = {2, 7, 2, 6};
@@ -1206,7 +1212,7 @@ struct Call {
   Square mask = {};
   Square bias = {};
   std::vector<std::int32_t> kv_lens = {};
-  std::size_t scratch = static_cast<std::size_t>(attention_scratch_size(7));
+  std::size_t scratch = scratch_size(false);
   AttentionOptions options = {};
 };
 
@@ -1217,7 +1223,7 @@ HeadsView<T> dense(T* data, const HeadsShape& shape) {
 }
 
 void require_refused(const Call& call, const Refuses& refusal) {
-  constexpr std::size_t room = 1'000;
+  constexpr std::size_t room = 10'000;
   Buffer<float> inputs(std::vector<float>(room, 0.5F));
   Buffer<std::uint8_t> mask(std::vector<std::uint8_t>(room, 1));
   Buffer<float> out(room);
@@ -1290,10 +1296,12 @@ TEST_CASE("attention refuses kv_lens that no sequence has", "[attention][errors]
                   refuses_value("kv_lens", std::numeric_limits<std::int32_t>::min()));
 }
 
-TEST_CASE("attention refuses too little scratch where it has no weights to work in", "[attention][errors]") {
-  for (const std::size_t scratch :
-       Sizes{std::size_t{0}, static_cast<std::size_t>(attention_scratch_size(7)) - 1}) {
+TEST_CASE("attention refuses too little scratch", "[attention][errors]") {
+  for (const std::size_t scratch : Sizes{std::size_t{0}, scratch_size(false) - 1}) {
     require_refused({.weights = {0, 0, 0, 0}, .scratch = scratch}, refuses_shape("scratch", scratch));
+  }
+  for (const std::size_t scratch : Sizes{std::size_t{0}, scratch_size(true) - 1}) {
+    require_refused({.scratch = scratch}, refuses_shape("scratch", scratch));
   }
 }
 

@@ -19,7 +19,7 @@ struct Sizes {
       cos_of_all, latents, q_latent, query, key, value, latent_query, latent_out, heads, out, square, scratch;
 };
 
-Sizes sizes_of(const MlaShape& shape, const MlaExtents& extents) {
+Sizes sizes_of(const MlaShape& shape, MlaForm form, const MlaExtents& extents, bool with_weights) {
   // Exact below 2^64, and near enough above to be no size that a tensor here has.
   using Number = long double;
   const Number hidden = shape.hidden_size;
@@ -55,7 +55,8 @@ Sizes sizes_of(const MlaShape& shape, const MlaExtents& extents) {
           .heads = tokens * n_heads * v_dim,
           .out = tokens * hidden,
           .square = tokens * n_heads * kv_len,
-          .scratch = static_cast<Number>(attention_scratch_size(extents.kv_len))};
+          .scratch = static_cast<Number>(
+              mla_scratch_size(shape, form, extents.q_len, extents.kv_len, with_weights))};
 }
 
 struct Call {
@@ -112,7 +113,7 @@ bool is_valid(const Call& call) {
   if (extents.latent_len < (naive ? extents.q_len : extents.kv_len)) return false;
   if (extents.expanded_capacity != 0 && extents.expanded_capacity < extents.kv_len) return false;
   if (extents.expanded_capacity == 0 && extents.latent_len != extents.kv_len) return false;
-  const Sizes want = sizes_of(call.shape, extents);
+  const Sizes want = sizes_of(call.shape, call.options.form, extents, call.weights.size != 0);
   const auto is = [](const Tensor& tensor, long double size) {
     return static_cast<long double>(tensor.size) == size;
   };
@@ -122,7 +123,8 @@ bool is_valid(const Call& call) {
             : !is(call.latent_query, want.latent_query) || !is(call.latent_out, want.latent_out)) {
     return false;
   }
-  if (call.weights.size == 0 ? !is(call.scratch, want.scratch) : !is(call.weights, want.square)) return false;
+  if (!is(call.scratch, want.scratch)) return false;
+  if (call.weights.size != 0 && !is(call.weights, want.square)) return false;
   if (call.scores.size != 0 && !is(call.scores, want.square)) return false;
   const MlaOptions& options = call.options;
   return is(call.x, want.x) && is(call.q_a_proj, want.q_a_proj) &&
@@ -328,7 +330,7 @@ void fuzz_mla(Input& input) {
   extents.expanded_capacity = keeps_heads || input.flip() ? extents.kv_len + input.below(3) : 0;
 
   // Tensors as they are to be, then one thing or another made otherwise.
-  const Sizes want = sizes_of(call.shape, extents);
+  const Sizes want = sizes_of(call.shape, call.options.form, extents, false);
   const auto tensor = [&](long double size, double of_weights = 0) {
     Tensor made;
     made.size = input.disturbed(std::array{static_cast<std::size_t>(size)})[0];
@@ -371,7 +373,7 @@ void fuzz_mla(Input& input) {
   call.out = result(want.out);
   if (input.flip()) call.weights = result(want.square);
   if (input.flip()) call.scores = result(want.square);
-  call.scratch = result(call.weights.size == 0 || input.flip() ? want.scratch : 3);
+  call.scratch = result(sizes_of(call.shape, call.options.form, extents, call.weights.size != 0).scratch);
   for (std::uint32_t* field :
        {&call.shape.hidden_size, &call.shape.n_heads, &call.shape.q_lora_rank, &call.shape.kv_lora_rank,
         &call.shape.qk_nope_head_dim, &call.shape.qk_rope_head_dim, &call.shape.v_head_dim}) {
@@ -393,7 +395,7 @@ void fuzz_mla(Input& input) {
     const std::size_t first = len - extents.q_len;
     const std::size_t half = shape.qk_rope_head_dim / 2;
     // Of no rows at all it is the same which.
-    const bool shared = static_cast<long double>(call.cos.size) == sizes_of(shape, extents).cos_of_one;
+    const bool shared = static_cast<long double>(call.cos.size) == sizes_of(shape, call.options.form, extents, false).cos_of_one;
     const std::size_t sets = shared ? 1 : extents.batch;
     Tensor x{extents.batch * len * shape.hidden_size};
     Tensor cos{sets * len * half};
@@ -463,23 +465,22 @@ void fuzz_mla(Input& input) {
     return;
   }
   check_kept(call, before);
-  if (call.weights.size != 0)
-    require(untouched(call.scratch.values), "scratch is not touched beside weights");
   check_weights(call);
   if (is_compared) check_reference(call, exact);
 
   // The same with everything asked for, and without anything.
   for (const bool all : {false, true}) {
     Call again = before;
-    const Sizes sizes = sizes_of(again.shape, again.extents);
     const auto make = [](long double size) {
       const auto count = static_cast<std::size_t>(size);
       return Tensor{count, unwritten<float>(count)};
     };
     again.weights = again.scores = again.scratch = {};
-    if (all) again.weights = again.scores = make(sizes.square);
-    // Of no heads there are no weights to ask for.
-    if (again.weights.size == 0) again.scratch = make(sizes.scratch);
+    const auto sizes = [&] {
+      return sizes_of(again.shape, again.options.form, again.extents, again.weights.size != 0);
+    };
+    if (all) again.weights = again.scores = make(sizes().square);
+    again.scratch = make(sizes().scratch);
     require(again.run().ok(), "asking for more or less is taken");
     require(same_numbers(again.out.values, call.out.values), "out does not depend on what else is asked for");
     if (all && call.weights.size != 0) {

@@ -97,9 +97,12 @@ struct MlaTensors {
   TensorView<float, 1> weights;
   /// [batch, n_heads, q_len, kv_len], softmax_scale * query · key, and -inf where a key is not seen; or empty.
   TensorView<float, 1> scores;
-  TensorView<float, 1>
-      scratch;  ///< [attention_scratch_size(kv_len)] when weights is empty; else it is not touched.
+  TensorView<float, 1> scratch;  ///< [mla_scratch_size()]
 };
+
+/// Floats of scratch that mla() needs: what attention() needs in that form.
+std::uint64_t mla_scratch_size(const MlaShape& shape, MlaForm form, std::size_t q_len, std::size_t kv_len,
+                               bool with_weights) noexcept;
 
 /// Multi-head latent attention (arXiv:2405.04434, eq. 9 to 19 and appendix C), in either form.
 ///
