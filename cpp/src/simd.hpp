@@ -45,9 +45,13 @@ inline void store_up_to(float* to, const Vector& vector, std::size_t count) noex
   }
 }
 
-/// a * b + c. On wasm SIMD128 this is two roundings; relaxed SIMD's fused instruction would go in here.
+/// a * b + c. On wasm SIMD128 this is two roundings, and on relaxed SIMD one where the machine has an instruction for it.
 inline Vector multiply_add(const Vector& a, const Vector& b, const Vector& c) noexcept {
+#ifdef __wasm_relaxed_simd__
+  return wasm_f32x4_relaxed_madd(a, b, c);
+#else
   return xsimd::fma(a, b, c);
+#endif
 }
 
 /// (a0, b0, a1, b1, …): the low half of the lanes, and the high half.
