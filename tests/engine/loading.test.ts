@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import { loadRopewalk, type Ropewalk, RopewalkError } from "ropewalk";
+import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { project, runModule, scratchFolder } from "./child.ts";
 
@@ -146,6 +147,27 @@ describe("the package", () => {
       });
     },
   );
+
+  test("comes through a bundler with both binaries", async () => {
+    const entry = join(folder, "bundled.mjs");
+    writeFileSync(
+      entry,
+      `import { loadRopewalk } from "ropewalk"; export const engine = await loadRopewalk();`,
+    );
+    const built = (await build({
+      ...{ root: folder, configFile: false, logLevel: "error" },
+      build: { target: "es2022", write: false, rolldownOptions: { input: entry } },
+    })) as { output: { fileName: string; source?: string | Uint8Array; code?: string }[] };
+    const [code, ...others] = built.output.map(({ code }) => code ?? "").filter((text) => text !== "");
+    expect(others).toEqual([]);
+    for (const file of [wasmFile, relaxedFile]) {
+      const isIt = ({ source }: { source?: string | Uint8Array }) =>
+        source !== undefined && Buffer.from(source as Uint8Array).equals(readFileSync(file));
+      const emitted = built.output.filter(isIt).map(({ fileName }) => fileName);
+      expect(emitted).toHaveLength(1);
+      expect(code).toContain(emitted[0]);
+    }
+  });
 
   test("works in a worker thread", async () => {
     const file = join(folder, "worker.mjs");

@@ -42,7 +42,11 @@ export class Ropewalk {
   readonly #module: wasm.MainModule;
   readonly #caller: Caller;
 
-  /** Which binary runs. */
+  /**
+   * Which of the two binaries runs.
+   *
+   * @category The engine
+   */
   readonly simd: Simd;
 
   /** Made by `loadRopewalk()`. @internal */
