@@ -1,23 +1,38 @@
 import { defineConfig } from "vitest/config";
 
+/** Which binary of the engine the tests load, whatever the Node. */
+const relaxed = { setupFiles: "tests/with_relaxed_simd.mjs", env: { ROPEWALK_SIMD: "relaxed" } };
+const simd128 = { setupFiles: "tests/without_relaxed_simd.mjs", env: { ROPEWALK_SIMD: "simd128" } };
+
 export default defineConfig({
   test: {
+    environment: "node",
     projects: [
       {
         extends: true,
-        test: { name: "engine", include: ["tests/engine/**/*.test.ts"], environment: "node" },
+        test: { ...relaxed, name: "engine", include: ["tests/engine/**/*.test.ts"] },
       },
       {
         extends: true,
-        test: { name: "conformance", include: ["tests/conformance/**/*.test.ts"], environment: "node" },
+        test: {
+          ...simd128,
+          name: "engine-simd128",
+          include: ["tests/engine/**/*.test.ts"],
+          // Of memory and of types, both binaries have the same, and these tests take as long as all others.
+          exclude: ["tests/engine/{memory,types}.test.ts"],
+        },
+      },
+      {
+        extends: true,
+        test: { ...relaxed, name: "conformance", include: ["tests/conformance/**/*.test.ts"] },
       },
       {
         extends: true,
         // A browser takes its time to start on a small machine.
         test: {
+          ...relaxed,
           name: "page",
           include: ["tests/elements/**/*.test.ts", "tests/page/**/*.test.ts"],
-          environment: "node",
           testTimeout: 60_000,
           hookTimeout: 120_000,
           expect: { poll: { timeout: 10_000 } },

@@ -28,6 +28,8 @@ const parts = {
     await catch2("native", (folder) => [`${folder}/ropewalk_counting_tests`], "counting");
     await catch2("sanitize", (folder) => [`${folder}/ropewalk_tests`]);
     await catch2("wasm-tests", (folder) => ["node", `${folder}/ropewalk_tests.js`]);
+    const flag = `--import=${join(PROJECT, "tests/with_relaxed_simd.mjs")}`;
+    await catch2("wasm-relaxed-tests", (folder) => ["node", flag, `${folder}/ropewalk_tests.js`]);
   },
 
   async fuzz() {
@@ -61,6 +63,7 @@ const parts = {
       await buildPreset("wasm-reference"); // What the property tests hold the engine to.
     });
     await vitest("engine");
+    await vitest("engine-simd128");
   },
 
   async conformance() {
@@ -70,7 +73,8 @@ const parts = {
       await buildEngine();
     });
     await vitest("conformance");
-    await vectors();
+    await vectors("vectors", "with_relaxed_simd.mjs");
+    await vectors("vectors-simd128", "without_relaxed_simd.mjs");
   },
 
   async page() {
@@ -148,16 +152,17 @@ async function vitest(project, env) {
 }
 
 /** Other people's test vectors, where they stand beside the project; where they do not, the runner says so. */
-async function vectors() {
-  headline("vectors");
-  const report = freshReport("vectors.json");
-  const { code, signal } = await run([process.execPath, "tests/conformance/run.mjs"], {
+async function vectors(name, ahead) {
+  headline(name);
+  const report = freshReport(`${name}.json`);
+  const command = [process.execPath, `--import=./tests/${ahead}`, "tests/conformance/run.mjs"];
+  const { code, signal } = await run(command, {
     cwd: PROJECT,
     check: false,
     env: { ...process.env, ROPEWALK_REPORT: report },
   });
   const ran = existsSync(report);
-  if (ran || code !== 0) record("vectors", signal ?? code, ran && JSON.parse(readFileSync(report, "utf8")));
+  if (ran || code !== 0) record(name, signal ?? code, ran && JSON.parse(readFileSync(report, "utf8")));
 }
 
 /** A check of the sources: one test, by its exit code. */

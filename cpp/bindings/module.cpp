@@ -43,6 +43,15 @@ bool can_allocate(double bytes) {
   return piece != nullptr;
 }
 
+/// Which of the two binaries this is: what the engine tells of itself, whoever chose it.
+bool has_relaxed_simd() {
+#ifdef __wasm_relaxed_simd__
+  return true;
+#else
+  return false;
+#endif
+}
+
 template <class View, class T>
 void bind_buffer(const char* name) {
   emscripten::class_<Buffer<T>>(name)
@@ -81,6 +90,7 @@ EMSCRIPTEN_BINDINGS(module) {
       .field("head_dim", &Heads::head_dim);
 
   emscripten::function("can_allocate(bytes)", &can_allocate);
+  emscripten::function("has_relaxed_simd", &has_relaxed_simd);
 }
 
 }  // namespace ropewalk::bindings

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import { loadRopewalk, type Ropewalk, RopewalkError } from "ropewalk";
+import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { project, runModule, scratchFolder } from "./child.ts";
 
@@ -13,7 +14,10 @@ const { folder, remove } = scratchFolder("loading");
 afterAll(remove);
 
 const wasmFile = join(project, "dist/engine/generated/ropewalk.wasm");
+const relaxedFile = join(project, "dist/engine/generated/ropewalk_relaxed.wasm");
 const wasm = readFileSync(wasmFile);
+const withRelaxed = `import ${JSON.stringify(pathToFileURL(join(project, "tests/with_relaxed_simd.mjs")).href)};`;
+const withoutRelaxed = `import ${JSON.stringify(pathToFileURL(join(project, "tests/without_relaxed_simd.mjs")).href)};`;
 
 /** It counts: the engine is there. */
 function counts(engine: Ropewalk): void {
@@ -35,6 +39,7 @@ describe("the package", () => {
        console.log(JSON.stringify({
          entry: import.meta.resolve("ropewalk"),
          wasm: import.meta.resolve("ropewalk/ropewalk.wasm"),
+         relaxed: import.meta.resolve("ropewalk/ropewalk_relaxed.wasm"),
          names: Object.keys(await import("ropewalk")).sort(),
          reader: import.meta.resolve("ropewalk/safetensors"),
          readerNames: Object.keys(await import("ropewalk/safetensors")).sort(),
@@ -45,6 +50,7 @@ describe("the package", () => {
     expect(answer).toEqual({
       entry: pathToFileURL(join(project, "dist/engine/node.js")).href,
       wasm: pathToFileURL(wasmFile).href,
+      relaxed: pathToFileURL(relaxedFile).href,
       names: ["RopewalkError", "loadRopewalk"],
       reader: pathToFileURL(join(project, "dist/engine/safetensors_node.js")).href,
       readerNames: ["RopewalkError", "openSafetensors", "readAttention"],
@@ -105,25 +111,62 @@ describe("the package", () => {
     expect((answer.loading as string[]).filter((label) => label.startsWith("console"))).toEqual([]);
   });
 
-  test("its entry for browsers fetches the module from beside itself, or from where it is told", async () => {
-    const answer = await answerOf(
-      "browser.mjs",
-      `import { readFileSync } from "node:fs";
+  test.each([
+    ["relaxed SIMD", "relaxed", withRelaxed, relaxedFile],
+    ["no relaxed SIMD", "simd128", withoutRelaxed, wasmFile],
+  ])(
+    "its entry for browsers fetches one binary from beside itself: where there is %s, %s",
+    async (...row) => {
+      const [, simd, ahead, file] = row;
+      const answer = await answerOf(
+        "browser.mjs",
+        `${ahead}
+       import { readFileSync } from "node:fs";
        const asked = [];
        globalThis.fetch = async (url) => {
          asked.push(String(url));
-         return new Response(readFileSync(${JSON.stringify(wasmFile)}), { headers: { "Content-Type": "application/wasm" } });
+         const file = String(url).startsWith("file:") ? new URL(url) : ${JSON.stringify(wasmFile)};
+         return new Response(readFileSync(file), { headers: { "Content-Type": "application/wasm" } });
        };
        const { loadRopewalk } = await import(${JSON.stringify(pathToFileURL(join(project, "dist/engine/index.js")).href)});
        const one = await loadRopewalk();
-       const two = await loadRopewalk({ wasmUrl: new URL("https://example.org/some/other.wasm") });
-       const sums = [one, two].map((engine) => engine.integerEncoding({ seqLen: 3, dim: 1 }).join());
-       console.log(JSON.stringify({ asked, sums }));`,
+       const plain = await loadRopewalk({ simd: "simd128" });
+       const told = await loadRopewalk({ wasmUrl: new URL("https://example.org/some/other.wasm") });
+       const engines = [one, plain, told];
+       const sums = engines.map((engine) => engine.integerEncoding({ seqLen: 3, dim: 1 }).join());
+       console.log(JSON.stringify({ asked, sums, simd: engines.map(({ simd }) => simd) }));`,
+      );
+      expect(answer).toEqual({
+        asked: [
+          pathToFileURL(file).href,
+          pathToFileURL(wasmFile).href,
+          "https://example.org/some/other.wasm",
+        ],
+        sums: ["0,1,2", "0,1,2", "0,1,2"],
+        simd: [simd, "simd128", "simd128"],
+      });
+    },
+  );
+
+  test("comes through a bundler with both binaries", async () => {
+    const entry = join(folder, "bundled.mjs");
+    writeFileSync(
+      entry,
+      `import { loadRopewalk } from "ropewalk"; export const engine = await loadRopewalk();`,
     );
-    expect(answer).toEqual({
-      asked: [pathToFileURL(wasmFile).href, "https://example.org/some/other.wasm"],
-      sums: ["0,1,2", "0,1,2"],
-    });
+    const built = (await build({
+      ...{ root: folder, configFile: false, logLevel: "error" },
+      build: { target: "es2022", write: false, rolldownOptions: { input: entry } },
+    })) as { output: { fileName: string; source?: string | Uint8Array; code?: string }[] };
+    const [code, ...others] = built.output.map(({ code }) => code ?? "").filter((text) => text !== "");
+    expect(others).toEqual([]);
+    for (const file of [wasmFile, relaxedFile]) {
+      const isIt = ({ source }: { source?: string | Uint8Array }) =>
+        source !== undefined && Buffer.from(source as Uint8Array).equals(readFileSync(file));
+      const emitted = built.output.filter(isIt).map(({ fileName }) => fileName);
+      expect(emitted).toHaveLength(1);
+      expect(code).toContain(emitted[0]);
+    }
   });
 
   test("works in a worker thread", async () => {
@@ -190,6 +233,42 @@ describe("loadRopewalk", () => {
     ]) {
       counts(await loadRopewalk({ wasmUrl }));
     }
+  });
+
+  test("takes the binary that this Node runs, and tells which it is", async () => {
+    const engine = await loadRopewalk();
+    expect(engine.simd).toBe(process.env.ROPEWALK_SIMD);
+    expect((await loadRopewalk({ simd: engine.simd })).simd).toBe(engine.simd);
+    expect((await loadRopewalk({ simd: "simd128" })).simd).toBe("simd128");
+    expect((await loadRopewalk({ wasmBinary: wasm })).simd).toBe("simd128");
+  });
+
+  test("where there is no relaxed SIMD, it is refused and not looked for", async () => {
+    const answer = await answerOf(
+      "without.mjs",
+      `${withoutRelaxed}
+       import { loadRopewalk } from "ropewalk";
+       const { name, code, argument, given, allowed } = await loadRopewalk({ simd: "relaxed" }).catch((error) => error);
+       console.log(JSON.stringify({ name, code, argument, given, allowed, simd: (await loadRopewalk()).simd }));`,
+    );
+    expect(answer).toMatchObject({
+      ...{ name: "RopewalkError", code: "bad_value", argument: "simd", given: "relaxed" },
+      simd: "simd128",
+    });
+    expect(answer.allowed).toContain('"simd128"');
+  });
+
+  test.each([
+    ["bad_value", { simd: "sse2" }],
+    ["bad_value", { simd: "" }],
+    ["bad_type", { simd: 128 }],
+    ["bad_type", { simd: null }],
+    ["bad_value", { simd: "simd128", wasmBinary: wasm }],
+    ["bad_value", { simd: "simd128", wasmUrl: pathToFileURL(wasmFile) }],
+  ])("answers %s to %o", async (code, options) => {
+    await expect(loadRopewalk(options as never)).rejects.toMatchObject({
+      ...{ name: "RopewalkError", code, argument: "simd", given: options.simd },
+    });
   });
 
   test("prefers bytes to an address", async () => {

@@ -224,6 +224,8 @@ if (error instanceof RopewalkError) {
 }
 void loadRopewalk({ wasmUrl: "x.wasm" });
 void loadRopewalk({ wasmBinary: new Uint8Array(8) });
+void loadRopewalk({ simd: "simd128" });
+expectTypeOf(engine.simd).toEqualTypeOf<"simd128" | "relaxed">();
 
 // ---- What does not compile ---------------------------------------------------------------------------------------------
 
@@ -293,3 +295,7 @@ f32.view = floats;
 f32.length = 5;
 // @ts-expect-error: an address that is a number
 void loadRopewalk({ wasmUrl: 5 });
+// @ts-expect-error: instructions that are not wasm's
+void loadRopewalk({ simd: "avx2" });
+// @ts-expect-error: the binary that runs is what it is
+engine.simd = "relaxed";

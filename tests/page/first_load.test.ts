@@ -26,3 +26,23 @@ test("the first chapter is there for at most 250 KB", async () => {
   expect(total).toBeGreaterThan(100_000);
   expect(total).toBeLessThanOrEqual(budget);
 });
+
+test.each([
+  ["relaxed SIMD", true, /\/ropewalk_relaxed-[^/]*\.wasm$/],
+  ["no relaxed SIMD", false, /\/ropewalk-[^/]*\.wasm$/],
+])("of the engine's binaries one is fetched, once, where there is %s", async (_, has, binary) => {
+  const page = await site.newPage();
+  const fetched: string[] = [];
+  page.on("request", (request) => {
+    if (request.url().endsWith(".wasm")) fetched.push(request.url());
+  });
+  if (!has) {
+    await page.addInitScript(() => {
+      WebAssembly.validate = () => false;
+    });
+  }
+  await page.goto(site.address());
+  await page.locator("ropewalk-reorder").waitFor();
+  await page.waitForLoadState("networkidle");
+  expect(fetched).toEqual([expect.stringMatching(binary)]);
+});

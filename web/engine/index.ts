@@ -62,7 +62,7 @@ export type {
   WriteCacheOptions,
 } from "./kv_cache.js";
 export type { AppendLatentsOptions, LatentCache, LatentCacheOptions } from "./latent_cache.js";
-export type { LoadOptions } from "./load.js";
+export type { LoadOptions, Simd } from "./load.js";
 export type {
   MlaCost,
   MlaCostOptions,
@@ -100,7 +100,8 @@ export type { Ropewalk } from "./ropewalk.js";
 export type { F32Tensor, F64Tensor, I32Tensor, Into, Tensor, U8Tensor } from "./tensors.js";
 
 /**
- * Load the engine. Each call makes one of its own, with its own memory. Throws `load_failed`.
+ * Load the engine. Each call makes one of its own, with its own memory. Throws `load_failed`, and `bad_value` for a `simd`
+ * that the JavaScript engine does not have.
  *
  * @category The engine
  */

@@ -16,6 +16,7 @@ import * as encodings from "./encodings.js";
 import type * as wasm from "./generated/ropewalk.mjs";
 import * as cache from "./kv_cache.js";
 import { LatentCache, type LatentCacheOptions } from "./latent_cache.js";
+import type { Simd } from "./load.js";
 import { type MlaCost, type MlaCostOptions, type MlaOptions, type MlaResult, mla, mlaCost } from "./mla.js";
 import * as normalization from "./normalization.js";
 import * as bias from "./position_bias.js";
@@ -41,8 +42,16 @@ export class Ropewalk {
   readonly #module: wasm.MainModule;
   readonly #caller: Caller;
 
+  /**
+   * Which of the two binaries runs.
+   *
+   * @category The engine
+   */
+  readonly simd: Simd;
+
   /** Made by `loadRopewalk()`. @internal */
   constructor(module: wasm.MainModule) {
+    this.simd = module.has_relaxed_simd() ? "relaxed" : "simd128";
     this.#module = module;
     this.#caller = new Caller(module, new Pool(module));
   }

@@ -1,3 +1,4 @@
+import { relaxedSimd } from "wasm-feature-detect";
 import { define } from "../elements/define.js";
 import { ChapterEvent, Companion } from "./companion.js";
 import type { Desk } from "./desk.js";
@@ -55,8 +56,9 @@ for (const part of document.querySelectorAll<Part>("companion-follow, companion-
 const headStart = 2000;
 
 await companion.start();
-// The files that it keeps are those of all chapters.
-setTimeout(() => {
-  if ("serviceWorker" in navigator)
-    void navigator.serviceWorker.register(new URL("service_worker.js", document.baseURI));
+// The files that it keeps are those of all chapters, and of the engine's binaries the one that runs here.
+setTimeout(async () => {
+  if (!("serviceWorker" in navigator)) return;
+  const binary = (await relaxedSimd()) ? "ropewalk_relaxed" : "ropewalk";
+  await navigator.serviceWorker.register(new URL(`service_worker.js?binary=${binary}`, document.baseURI));
 }, headStart);

@@ -2,8 +2,12 @@
 const version = "VERSION";
 const files = ["FILES"];
 
+// Of the engine's binaries, the one that the page asks for: in a browser that has learnt relaxed SIMD since, the other.
+const binary = new URL(self.location.href).searchParams.get("binary");
+const isUsed = (file) => !file.endsWith(".wasm") || file.startsWith(`assets/${binary}-`);
+
 self.addEventListener("install", (event) => {
-  event.waitUntil(caches.open(version).then((cache) => cache.addAll(files)));
+  event.waitUntil(caches.open(version).then((cache) => cache.addAll(files.filter(isUsed))));
 });
 
 // Only this version's files answer from now on. A page of the last version has been closed by then.
