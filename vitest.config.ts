@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 
 /** Which binary of the engine the tests load, whatever the Node. */
-const relaxed = { setupFiles: "tests/with_relaxed_simd.mjs", env: { ROPEWALK_SIMD: "relaxed" } };
+const relaxed = { setupFiles: "cpp/toolchain/with_relaxed_simd.mjs", env: { ROPEWALK_SIMD: "relaxed" } };
 const simd128 = { setupFiles: "tests/without_relaxed_simd.mjs", env: { ROPEWALK_SIMD: "simd128" } };
 
 export default defineConfig({

@@ -28,7 +28,7 @@ const parts = {
     await catch2("native", (folder) => [`${folder}/ropewalk_counting_tests`], "counting");
     await catch2("sanitize", (folder) => [`${folder}/ropewalk_tests`]);
     await catch2("wasm-tests", (folder) => ["node", `${folder}/ropewalk_tests.js`]);
-    const flag = `--import=${join(PROJECT, "tests/with_relaxed_simd.mjs")}`;
+    const flag = `--import=${join(PROJECT, "cpp/toolchain/with_relaxed_simd.mjs")}`;
     await catch2("wasm-relaxed-tests", (folder) => ["node", flag, `${folder}/ropewalk_tests.js`]);
   },
 

@@ -67,13 +67,14 @@ Failure pair_polar(const F32Buffer& x, RopeLayout layout, F32Buffer& magnitude, 
   return views.call([&] { return ropewalk::pair_polar(components, layout, magnitudes, angles); });
 }
 
-Failure pair_scores(const F32Buffer& query, const F32Buffer& key, RopeLayout layout, float softmax_scale,
+Failure pair_scores(const F32Buffer& query, const F32Buffer& key, RopeLayout layout, double softmax_scale,
                     F32Buffer& out) {
   Views views;
   const auto queries = views.row(query, "query");
   const auto keys = views.row(key, "key");
   const auto scores = views.row(out, "out");
-  return views.call([&] { return ropewalk::pair_scores(queries, keys, layout, softmax_scale, scores); });
+  const auto scale = static_cast<float>(scale_or_default(softmax_scale, query.length()));
+  return views.call([&] { return ropewalk::pair_scores(queries, keys, layout, scale, scores); });
 }
 
 /// `pair_mask` may be null; totals[0] is the rest, totals[1] the score.
@@ -87,9 +88,9 @@ Failure rope_score(const F32Buffer& query, const F32Buffer& key, const F64Buffer
   const auto mask = views.row(pair_mask, "pair_mask");
   const auto of_pairs = views.row(parts, "parts");
   const auto sums = views.row(totals, "totals");
+  const double scale = scale_or_default(softmax_scale, query.length());
   return views.call([&] {
-    return ropewalk::rope_score(queries, keys, frequencies, layout, distance, softmax_scale, mask, of_pairs,
-                                sums);
+    return ropewalk::rope_score(queries, keys, frequencies, layout, distance, scale, mask, of_pairs, sums);
   });
 }
 
@@ -103,9 +104,10 @@ Failure rope_score_by_distance(const F32Buffer& query, const F32Buffer& key, con
   const auto frequencies = views.row(inv_freq, "inv_freq");
   const auto mask = views.row(pair_mask, "pair_mask");
   const auto scores = views.row(out, "out");
+  const double scale = scale_or_default(softmax_scale, query.length());
   return views.call([&] {
-    return ropewalk::rope_score_by_distance(queries, keys, frequencies, layout, first_distance, step,
-                                            softmax_scale, mask, scores);
+    return ropewalk::rope_score_by_distance(queries, keys, frequencies, layout, first_distance, step, scale,
+                                            mask, scores);
   });
 }
 

@@ -12,40 +12,37 @@ double attention_scratch_size(Size kv_len) {
   return static_cast<double>(ropewalk::attention_scratch_size(kv_len));
 }
 
-/// [batch, heads, q, kv] of a mask or a bias; 1 where it is the same for all.
-struct Extents {
-  Size batch;
-  Size heads;
-  Size q;
-  Size kv;
-};
-
-constexpr std::array<std::size_t, 4> shape_of(const Extents& extents) {
-  return shape(extents.batch, extents.heads, extents.q, extents.kv);
-}
-
-/// `kv_lens`, `mask`, `bias` and `scores` may be null, and so is one of `weights` and `scratch`.
+/// `kv_lens`, `mask`, `bias` and `scores` may be null, and so is one of `weights` and `scratch`. The extents of the mask
+/// and of the bias are 1 where it is the same for all.
 Failure attention(const F32Buffer& query, const F32Buffer& key, const F32Buffer& value, I32Buffer* kv_lens,
-                  U8Buffer* mask, F32Buffer* bias, const Heads& query_heads, const Heads& key_heads,
-                  Size v_head_dim, AttentionOptions options, const Extents& mask_extents,
-                  const Extents& bias_extents, F32Buffer& out, F32Buffer* weights, F32Buffer* scores,
-                  F32Buffer* scratch) {
+                  U8Buffer* mask, F32Buffer* bias, HeadsFormat format, Size batch, Size q_len, Size n_heads,
+                  Size kv_len, Size kv_capacity, Size n_kv_heads, Size head_dim, Size v_head_dim,
+                  std::int32_t query_offset, bool causal, std::int32_t left_window_size,
+                  std::int32_t right_window_size, double softmax_scale, float softcap, ScoreStage score_stage,
+                  Size mask_batch, Size mask_heads, Size mask_q, Size mask_kv, Size bias_batch,
+                  Size bias_heads, Size bias_q, Size bias_kv, F32Buffer& out, F32Buffer* weights,
+                  F32Buffer* scores, F32Buffer* scratch) {
   Views views;
-  Heads value_heads = key_heads;
-  value_heads.head_dim = v_head_dim;
-  Heads out_heads = query_heads;
-  out_heads.head_dim = v_head_dim;
-  const auto queries = views.heads(query, "query", query_heads);
-  const auto keys = views.heads(key, "key", key_heads);
-  const auto values = views.heads(value, "value", value_heads);
-  const auto outs = views.heads(out, "out", out_heads);
-  const auto rows = shape(query_heads.batch, query_heads.n_heads, query_heads.len, key_heads.len);
+  const auto queries = views.heads(query, "query", {format, batch, q_len, q_len, n_heads, head_dim});
+  const auto keys = views.heads(key, "key", {format, batch, kv_capacity, kv_len, n_kv_heads, head_dim});
+  const auto values =
+      views.heads(value, "value", {format, batch, kv_capacity, kv_len, n_kv_heads, v_head_dim});
+  const auto outs = views.heads(out, "out", {format, batch, q_len, q_len, n_heads, v_head_dim});
+  const auto rows = shape(batch, n_heads, q_len, kv_len);
   const auto weight_rows = views.of(weights, "weights", rows);
   const auto score_rows = views.of(scores, "scores", rows);
   const auto room = views.row(scratch, "scratch");
-  options.kv_lens = views.row(kv_lens, "kv_lens");
-  options.mask = views.of(mask, "mask", shape_of(mask_extents));
-  options.bias = views.of(bias, "bias", shape_of(bias_extents));
+  const AttentionOptions options{
+      .query_offset = query_offset,
+      .causal = causal,
+      .left_window_size = left_window_size,
+      .right_window_size = right_window_size,
+      .softmax_scale = static_cast<float>(scale_or_default(softmax_scale, head_dim)),
+      .softcap = softcap,
+      .kv_lens = views.row(kv_lens, "kv_lens"),
+      .mask = views.of(mask, "mask", shape(mask_batch, mask_heads, mask_q, mask_kv)),
+      .bias = views.of(bias, "bias", shape(bias_batch, bias_heads, bias_q, bias_kv)),
+      .score_stage = score_stage};
   return views.call([&] {
     return ropewalk::attention(queries, keys, values, options, outs, weight_rows, score_rows, room);
   });
@@ -59,6 +56,12 @@ Failure write_cache(const F32Buffer& update, I32Buffer* write_indices, Size batc
   const auto indices = views.row(write_indices, "write_indices");
   const auto written = views.of(cache, "cache", shape(batch, outer, capacity, inner));
   return views.call([&] { return ropewalk::write_cache(added, indices, circular, written); });
+}
+
+double cache_elements_per_token(CacheKind kind, Size n_layers, Size n_kv_heads, Size head_dim,
+                                Size v_head_dim, Size kv_lora_rank, Size qk_rope_head_dim) {
+  return ropewalk::cache_elements_per_token(
+      {kind, n_layers, n_kv_heads, head_dim, v_head_dim, kv_lora_rank, qk_rope_head_dim});
 }
 
 /// `weight` may be null.
@@ -94,19 +97,24 @@ Failure alibi_bias(const F32Buffer& slopes, Size q_len, Size kv_len, std::int32_
   return views.call([&] { return ropewalk::alibi_bias(per_head, query_offset, bias); });
 }
 
-Failure t5_buckets(const T5Buckets& options, Size q_len, Size kv_len, std::int32_t query_offset,
-                   I32Buffer& out) {
+Failure t5_buckets(std::int32_t num_buckets, std::int32_t max_distance, bool bidirectional, Size q_len,
+                   Size kv_len, std::int32_t query_offset, I32Buffer& out) {
   Views views;
   const auto buckets = views.of(out, "out", shape(q_len, kv_len));
-  return views.call([&] { return ropewalk::t5_buckets(options, query_offset, buckets); });
+  return views.call([&] {
+    return ropewalk::t5_buckets({num_buckets, max_distance, bidirectional}, query_offset, buckets);
+  });
 }
 
-Failure t5_bias(const F32Buffer& table, const T5Buckets& options, Size n_heads, Size q_len, Size kv_len,
-                std::int32_t query_offset, F32Buffer& out) {
+Failure t5_bias(const F32Buffer& table, std::int32_t num_buckets, std::int32_t max_distance,
+                bool bidirectional, Size n_heads, Size q_len, Size kv_len, std::int32_t query_offset,
+                F32Buffer& out) {
   Views views;
-  const auto rows = views.of(table, "table", shape(options.num_buckets, n_heads));
+  const auto rows = views.of(table, "table", shape(num_buckets, n_heads));
   const auto bias = views.of(out, "out", shape(n_heads, q_len, kv_len));
-  return views.call([&] { return ropewalk::t5_bias(rows, options, query_offset, bias); });
+  return views.call([&] {
+    return ropewalk::t5_bias(rows, {num_buckets, max_distance, bidirectional}, query_offset, bias);
+  });
 }
 
 }  // namespace
@@ -119,50 +127,33 @@ EMSCRIPTEN_BINDINGS(attention) {
       .value("raw", ScoreStage::raw)
       .value("softcapped", ScoreStage::softcapped)
       .value("masked", ScoreStage::masked);
-  emscripten::value_object<AttentionOptions>("AttentionOptions")
-      .field("query_offset", &AttentionOptions::query_offset)
-      .field("causal", &AttentionOptions::causal)
-      .field("left_window_size", &AttentionOptions::left_window_size)
-      .field("right_window_size", &AttentionOptions::right_window_size)
-      .field("softmax_scale", &AttentionOptions::softmax_scale)
-      .field("softcap", &AttentionOptions::softcap)
-      .field("score_stage", &AttentionOptions::score_stage);
-  emscripten::value_object<Extents>("Extents")
-      .field("batch", &Extents::batch)
-      .field("heads", &Extents::heads)
-      .field("q", &Extents::q)
-      .field("kv", &Extents::kv);
-  emscripten::value_object<T5Buckets>("T5Buckets")
-      .field("num_buckets", &T5Buckets::num_buckets)
-      .field("max_distance", &T5Buckets::max_distance)
-      .field("bidirectional", &T5Buckets::bidirectional);
   emscripten::enum_<CacheKind>("CacheKind")
       .value("heads", CacheKind::heads)
       .value("latent", CacheKind::latent);
-  emscripten::value_object<CacheShape>("CacheShape")
-      .field("kind", &CacheShape::kind)
-      .field("n_layers", &CacheShape::n_layers)
-      .field("n_kv_heads", &CacheShape::n_kv_heads)
-      .field("head_dim", &CacheShape::head_dim)
-      .field("v_head_dim", &CacheShape::v_head_dim)
-      .field("kv_lora_rank", &CacheShape::kv_lora_rank)
-      .field("qk_rope_head_dim", &CacheShape::qk_rope_head_dim);
 
   function("attention_scratch_size(kv_len)", &attention_scratch_size);
   function(
-      "attention(query, key, value, kv_lens, mask, bias, query_heads, key_heads, v_head_dim, options, "
-      "mask_extents, bias_extents, out, weights, scores, scratch)",
+      "attention(query, key, value, kv_lens, mask, bias, format, batch, q_len, n_heads, kv_len, kv_capacity, "
+      "n_kv_heads, head_dim, v_head_dim, query_offset, causal, left_window_size, right_window_size, "
+      "softmax_scale, softcap, score_stage, mask_batch, mask_heads, mask_q, mask_kv, bias_batch, bias_heads, "
+      "bias_q, bias_kv, out, weights, scores, scratch)",
       &attention, allow_raw_pointers());
   function("write_cache(update, write_indices, batch, outer, rows, capacity, inner, circular, cache)",
            &write_cache, allow_raw_pointers());
-  function("cache_elements_per_token(shape)", &cache_elements_per_token);
+  function(
+      "cache_elements_per_token(kind, n_layers, n_kv_heads, head_dim, v_head_dim, kv_lora_rank, "
+      "qk_rope_head_dim)",
+      &cache_elements_per_token);
   function("rms_norm(x, weight, rows, dim, epsilon, out)", &rms_norm, allow_raw_pointers());
   function("softmax(x, outer, size, inner, out)", &softmax);
 
   function("alibi_slopes(out)", &alibi_slopes);
   function("alibi_bias(slopes, q_len, kv_len, query_offset, out)", &alibi_bias);
-  function("t5_buckets(options, q_len, kv_len, query_offset, out)", &t5_buckets);
-  function("t5_bias(table, options, n_heads, q_len, kv_len, query_offset, out)", &t5_bias);
+  function("t5_buckets(num_buckets, max_distance, bidirectional, q_len, kv_len, query_offset, out)",
+           &t5_buckets);
+  function(
+      "t5_bias(table, num_buckets, max_distance, bidirectional, n_heads, q_len, kv_len, query_offset, out)",
+      &t5_bias);
 }
 
 }  // namespace ropewalk::bindings

@@ -8,13 +8,15 @@ namespace {
 
 /// `q_a_proj`, `q_a_layernorm` and `q_latent` may be null, and so may what the other form computes, `weights`, `scores`,
 /// and one of `weights` and `scratch`.
-Failure mla(const MlaShape& shape, const MlaOptions& options, const MlaExtents& extents, const F32Buffer& x,
-            F32Buffer* q_a_proj, F32Buffer* q_a_layernorm, const F32Buffer& q_b_proj,
-            const F32Buffer& kv_a_proj, const F32Buffer& kv_a_layernorm, const F32Buffer& kv_b_proj,
-            const F32Buffer& o_proj, const F32Buffer& cos, const F32Buffer& sin, F32Buffer& latents,
-            F32Buffer* q_latent, F32Buffer& query, F32Buffer* key, F32Buffer* value, F32Buffer* latent_query,
-            F32Buffer* latent_out, F32Buffer& heads, F32Buffer& out, F32Buffer* weights, F32Buffer* scores,
-            F32Buffer* scratch) {
+Failure mla(Size hidden_size, Size n_heads, Size q_lora_rank, Size kv_lora_rank, Size qk_nope_head_dim,
+            Size qk_rope_head_dim, Size v_head_dim, MlaForm form, bool causal, double softmax_scale,
+            double epsilon, Size batch, Size q_len, Size kv_len, Size latent_len, Size latent_capacity,
+            Size expanded_capacity, const F32Buffer& x, F32Buffer* q_a_proj, F32Buffer* q_a_layernorm,
+            const F32Buffer& q_b_proj, const F32Buffer& kv_a_proj, const F32Buffer& kv_a_layernorm,
+            const F32Buffer& kv_b_proj, const F32Buffer& o_proj, const F32Buffer& cos, const F32Buffer& sin,
+            F32Buffer& latents, F32Buffer* q_latent, F32Buffer& query, F32Buffer* key, F32Buffer* value,
+            F32Buffer* latent_query, F32Buffer* latent_out, F32Buffer& heads, F32Buffer& out,
+            F32Buffer* weights, F32Buffer* scores, F32Buffer* scratch) {
   Views views;
   const MlaTensors tensors{views.row(x, "x"),
                            views.row(q_a_proj, "q_a_proj"),
@@ -38,12 +40,31 @@ Failure mla(const MlaShape& shape, const MlaOptions& options, const MlaExtents& 
                            views.row(weights, "weights"),
                            views.row(scores, "scores"),
                            views.row(scratch, "scratch")};
+  const MlaShape shape{hidden_size,      n_heads,          q_lora_rank, kv_lora_rank,
+                       qk_nope_head_dim, qk_rope_head_dim, v_head_dim};
+  const MlaOptions options{form, causal,
+                           static_cast<float>(scale_or_default(softmax_scale, shape.qk_head_dim())), epsilon};
+  const MlaExtents extents{batch, q_len, kv_len, latent_len, latent_capacity, expanded_capacity};
   return views.call([&] { return ropewalk::mla(shape, options, extents, tensors); });
 }
 
-MlaCost mla_cost(const MlaShape& shape, MlaForm form, CacheKind cached, Size batch, Size q_len, Size kv_len,
-                 bool causal) {
-  return ropewalk::mla_cost(shape, form, cached, batch, q_len, kv_len, causal);
+/// out: of project, expand and attend, the multiply-adds and the bytes.
+Failure mla_cost(Size hidden_size, Size n_heads, Size q_lora_rank, Size kv_lora_rank, Size qk_nope_head_dim,
+                 Size qk_rope_head_dim, Size v_head_dim, MlaForm form, CacheKind cached, Size batch,
+                 Size q_len, Size kv_len, bool causal, F64Buffer& out) {
+  Views views;
+  const auto numbers = views.of(out, "out", shape(6));
+  const MlaShape shape{hidden_size,      n_heads,          q_lora_rank, kv_lora_rank,
+                       qk_nope_head_dim, qk_rope_head_dim, v_head_dim};
+  return views.call([&] {
+    const MlaCost cost = ropewalk::mla_cost(shape, form, cached, batch, q_len, kv_len, causal);
+    double* number = numbers.data;
+    for (const MlaWork& work : {cost.project, cost.expand, cost.attend}) {
+      *number++ = work.multiply_adds;
+      *number++ = work.bytes;
+    }
+    return Status{};
+  });
 }
 
 Failure absorb_rotation(const F32Buffer& key_up, const F64Buffer& inv_freq, RopeLayout layout, Size head_dim,
@@ -75,42 +96,18 @@ EMSCRIPTEN_BINDINGS(mla) {
   using emscripten::function;
 
   emscripten::enum_<MlaForm>("MlaForm").value("naive", MlaForm::naive).value("absorbed", MlaForm::absorbed);
-  emscripten::value_object<MlaShape>("MlaShape")
-      .field("hidden_size", &MlaShape::hidden_size)
-      .field("n_heads", &MlaShape::n_heads)
-      .field("q_lora_rank", &MlaShape::q_lora_rank)
-      .field("kv_lora_rank", &MlaShape::kv_lora_rank)
-      .field("qk_nope_head_dim", &MlaShape::qk_nope_head_dim)
-      .field("qk_rope_head_dim", &MlaShape::qk_rope_head_dim)
-      .field("v_head_dim", &MlaShape::v_head_dim);
-  emscripten::value_object<MlaOptions>("MlaOptions")
-      .field("form", &MlaOptions::form)
-      .field("causal", &MlaOptions::causal)
-      .field("softmax_scale", &MlaOptions::softmax_scale)
-      .field("epsilon", &MlaOptions::epsilon);
-  emscripten::value_object<MlaExtents>("MlaExtents")
-      .field("batch", &MlaExtents::batch)
-      .field("q_len", &MlaExtents::q_len)
-      .field("kv_len", &MlaExtents::kv_len)
-      .field("latent_len", &MlaExtents::latent_len)
-      .field("latent_capacity", &MlaExtents::latent_capacity)
-      .field("expanded_capacity", &MlaExtents::expanded_capacity);
-  emscripten::value_object<MlaWork>("MlaWork")
-      .field("multiply_adds", &MlaWork::multiply_adds)
-      .field("bytes", &MlaWork::bytes);
-  emscripten::value_object<MlaCost>("MlaCost")
-      .field("project", &MlaCost::project)
-      .field("expand", &MlaCost::expand)
-      .field("attend", &MlaCost::attend);
 
   function(
-      "mla(x, q_a_proj, q_a_layernorm, q_b_proj, kv_a_proj, kv_a_layernorm, kv_b_proj, o_proj, cos, sin, "
-      "shape, "
-      "options, call, latents, q_latent, query, key, value, latent_query, latent_out, heads, out, weights, "
-      "scores, "
-      "scratch)",
+      "mla(hidden_size, n_heads, q_lora_rank, kv_lora_rank, qk_nope_head_dim, qk_rope_head_dim, v_head_dim, "
+      "form, causal, softmax_scale, epsilon, batch, q_len, kv_len, latent_len, latent_capacity, "
+      "expanded_capacity, x, q_a_proj, q_a_layernorm, q_b_proj, kv_a_proj, kv_a_layernorm, kv_b_proj, "
+      "o_proj, cos, sin, latents, q_latent, query, key, value, latent_query, latent_out, heads, out, "
+      "weights, scores, scratch)",
       &mla, allow_raw_pointers());
-  function("mla_cost(shape, form, cached, batch, q_len, kv_len, causal)", &mla_cost);
+  function(
+      "mla_cost(hidden_size, n_heads, q_lora_rank, kv_lora_rank, qk_nope_head_dim, qk_rope_head_dim, "
+      "v_head_dim, form, cached, batch, q_len, kv_len, causal, out)",
+      &mla_cost);
   function(
       "absorb_rotation(key_up, inv_freq, layout, head_dim, kv_lora_rank, context_len, first_distance, step, "
       "absorbed, error)",

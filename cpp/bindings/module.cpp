@@ -1,6 +1,6 @@
 /// The boundary: handles to buffers, and, in the files beside this one, each kernel as a function of handles and numbers.
-/// Nothing is copied and nothing is allocated on the way through; shapes are checked here against the buffers, and by the
-/// kernel against each other.
+/// Nothing is copied and nothing is allocated on the way through, so that numbers cross one by one: of an object Embind
+/// would make a copy in wasm memory. Shapes are checked here against the buffers, and by the kernel against each other.
 
 #include <cstdlib>
 
@@ -80,14 +80,6 @@ EMSCRIPTEN_BINDINGS(module) {
   emscripten::enum_<HeadsFormat>("HeadsFormat")
       .value("bshd", HeadsFormat::bshd)
       .value("bhsd", HeadsFormat::bhsd);
-
-  emscripten::value_object<Heads>("Heads")
-      .field("format", &Heads::format)
-      .field("batch", &Heads::batch)
-      .field("capacity", &Heads::capacity)
-      .field("len", &Heads::len)
-      .field("n_heads", &Heads::n_heads)
-      .field("head_dim", &Heads::head_dim);
 
   emscripten::function("can_allocate(bytes)", &can_allocate);
   emscripten::function("has_relaxed_simd", &has_relaxed_simd);

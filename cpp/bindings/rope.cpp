@@ -12,9 +12,11 @@ Failure rope_inv_freq(double rope_theta, F64Buffer& inv_freq) {
   return views.call([&] { return ropewalk::rope_inv_freq(rope_theta, frequencies); });
 }
 
-Failure mrope_pair_axes(const I32Buffer& sections, bool interleaved, I32Buffer& pair_axes) {
+Failure mrope_pair_axes(std::int32_t time, std::int32_t height, std::int32_t width, bool interleaved,
+                        I32Buffer& pair_axes) {
   Views views;
-  const auto shares = views.row(sections, "sections");
+  const std::array sections{time, height, width};
+  const TensorView<const std::int32_t, 1> shares{sections.data(), shape(3)};
   const auto axes = views.row(pair_axes, "pair_axes");
   return views.call([&] { return ropewalk::mrope_pair_axes(shares, interleaved, axes); });
 }
@@ -54,11 +56,12 @@ Failure build_xpos_cache(const I32Buffer& position_ids, const F64Buffer& inv_fre
 }
 
 /// `position_ids` may be null.
-Failure apply_rope(F32Buffer& x, const Heads& heads, const F32Buffer& cos, const F32Buffer& sin,
-                   I32Buffer* position_ids, Size rotary_dim, RopeLayout layout) {
+Failure apply_rope(F32Buffer& x, HeadsFormat format, Size batch, Size seq_len, Size n_heads, Size head_dim,
+                   const F32Buffer& cos, const F32Buffer& sin, I32Buffer* position_ids, Size rotary_dim,
+                   RopeLayout layout) {
   Views views;
   const std::size_t n_pairs = views.pairs_in(rotary_dim);
-  const auto rotated = views.heads(x, "x", heads);
+  const auto rotated = views.heads(x, "x", {format, batch, seq_len, seq_len, n_heads, head_dim});
   const std::size_t rows = n_pairs == 0 ? 0 : cos.length() / n_pairs;
   const auto cosines = views.of(cos, "cos", shape(rows, n_pairs));
   const auto sines = views.of(sin, "sin", shape(rows, n_pairs));
@@ -74,16 +77,38 @@ Failure convert_rope_layout(const F32Buffer& x, Size outer, Size head_dim, Size 
   return views.call([&] { return ropewalk::convert_rope_layout(from, rotary_dim, to, converted); });
 }
 
-double rope_scaling_pairs(const RopeScaling& scaling) {
-  return static_cast<double>(ropewalk::rope_scaling_pairs(scaling));
+double rope_scaling_pairs(RopeType type, Size head_dim, double partial_rotary_factor) {
+  return static_cast<double>(ropewalk::rope_scaling_pairs(
+      {.type = type, .head_dim = head_dim, .partial_rotary_factor = partial_rotary_factor}));
 }
 
-/// factors[0] is the attention factor, factors[1] the softmax factor; `short_factor` and `long_factor` may be null.
-Failure rope_scaling(RopeScaling scaling, F64Buffer* short_factor, F64Buffer* long_factor,
+/// Numbers that were not given are NaN; factors[0] is the attention factor, factors[1] the softmax factor; `short_factor`
+/// and `long_factor` may be null.
+Failure rope_scaling(RopeType type, double rope_theta, Size head_dim, double partial_rotary_factor,
+                     double factor, double max_position_embeddings, double original_max_position_embeddings,
+                     double seq_len, double attention_factor, double beta_fast, double beta_slow,
+                     bool truncate, double mscale, double mscale_all_dim, double low_freq_factor,
+                     double high_freq_factor, F64Buffer* short_factor, F64Buffer* long_factor,
                      F64Buffer& inv_freq, F64Buffer& factors) {
   Views views;
-  scaling.short_factor = views.row(short_factor, "short_factor");
-  scaling.long_factor = views.row(long_factor, "long_factor");
+  const RopeScaling scaling{type,
+                            rope_theta,
+                            head_dim,
+                            partial_rotary_factor,
+                            factor,
+                            max_position_embeddings,
+                            original_max_position_embeddings,
+                            seq_len,
+                            attention_factor,
+                            beta_fast,
+                            beta_slow,
+                            truncate,
+                            mscale,
+                            mscale_all_dim,
+                            low_freq_factor,
+                            high_freq_factor,
+                            views.row(short_factor, "short_factor"),
+                            views.row(long_factor, "long_factor")};
   const auto frequencies = views.row(inv_freq, "inv_freq");
   const auto both = views.of(factors, "factors", shape(2));
   return views.call([&] {
@@ -116,36 +141,23 @@ EMSCRIPTEN_BINDINGS(rope) {
       .value("longrope", RopeType::longrope)
       .value("llama3", RopeType::llama3)
       .value("proportional", RopeType::proportional);
-  emscripten::value_object<RopeScaling>("RopeScaling")
-      .field("type", &RopeScaling::type)
-      .field("rope_theta", &RopeScaling::rope_theta)
-      .field("head_dim", &RopeScaling::head_dim)
-      .field("partial_rotary_factor", &RopeScaling::partial_rotary_factor)
-      .field("factor", &RopeScaling::factor)
-      .field("max_position_embeddings", &RopeScaling::max_position_embeddings)
-      .field("original_max_position_embeddings", &RopeScaling::original_max_position_embeddings)
-      .field("seq_len", &RopeScaling::seq_len)
-      .field("attention_factor", &RopeScaling::attention_factor)
-      .field("beta_fast", &RopeScaling::beta_fast)
-      .field("beta_slow", &RopeScaling::beta_slow)
-      .field("truncate", &RopeScaling::truncate)
-      .field("mscale", &RopeScaling::mscale)
-      .field("mscale_all_dim", &RopeScaling::mscale_all_dim)
-      .field("low_freq_factor", &RopeScaling::low_freq_factor)
-      .field("high_freq_factor", &RopeScaling::high_freq_factor);
 
   function("rope_inv_freq(rope_theta, inv_freq)", &rope_inv_freq);
-  function("mrope_pair_axes(sections, interleaved, pair_axes)", &mrope_pair_axes);
+  function("mrope_pair_axes(time, height, width, interleaved, pair_axes)", &mrope_pair_axes);
   function("axial_rope(rope_theta, inv_freq, pair_axes)", &axial_rope);
   function("build_rope_cache(position_ids, rows, inv_freq, pair_axes, attention_factor, cos, sin)",
            &build_rope_cache, allow_raw_pointers());
   function("build_xpos_cache(position_ids, inv_freq, scale_base, gamma, side, cos, sin)", &build_xpos_cache);
-  function("apply_rope(x, heads, cos, sin, position_ids, rotary_dim, layout)", &apply_rope,
-           allow_raw_pointers());
+  function(
+      "apply_rope(x, format, batch, seq_len, n_heads, head_dim, cos, sin, position_ids, rotary_dim, layout)",
+      &apply_rope, allow_raw_pointers());
   function("convert_rope_layout(x, outer, head_dim, inner, rotary_dim, to, out)", &convert_rope_layout);
-  function("rope_scaling_pairs(scaling)", &rope_scaling_pairs);
-  function("rope_scaling(scaling, short_factor, long_factor, inv_freq, factors)", &rope_scaling,
-           allow_raw_pointers());
+  function("rope_scaling_pairs(type, head_dim, partial_rotary_factor)", &rope_scaling_pairs);
+  function(
+      "rope_scaling(type, rope_theta, head_dim, partial_rotary_factor, factor, max_position_embeddings, "
+      "original_max_position_embeddings, seq_len, attention_factor, beta_fast, beta_slow, truncate, mscale, "
+      "mscale_all_dim, low_freq_factor, high_freq_factor, short_factor, long_factor, inv_freq, factors)",
+      &rope_scaling, allow_raw_pointers());
 }
 
 }  // namespace ropewalk::bindings

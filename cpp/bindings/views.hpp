@@ -4,6 +4,7 @@
 #include <emscripten/val.h>
 
 #include <array>
+#include <cmath>
 
 #include "buffer.hpp"
 #include "ropewalk/status.hpp"
@@ -37,6 +38,11 @@ struct Heads {
   Size n_heads;
   Size head_dim;
 };
+
+/// A scale that was not given is NaN, for JavaScript would make an object of the number: 1 / sqrt(head_dim) then.
+inline double scale_or_default(double softmax_scale, std::size_t head_dim) {
+  return std::isnan(softmax_scale) ? 1 / std::sqrt(static_cast<double>(head_dim)) : softmax_scale;
+}
 
 /// Makes views of buffers and remembers the first that failed, so that a binding reads straight down.
 class Views {

@@ -44,6 +44,14 @@ describe.each(kinds)("%s", (kind, Arrays, name) => {
     expect(view.byteOffset % 64).toBe(0);
   });
 
+  test("has the same view as long as the memory does not grow", () => {
+    const [buffer, other] = [bufferOf(engine, kind, 3), bufferOf(engine, kind, 3)];
+    const view = buffer.view;
+    bufferOf(engine, kind, buffer).delete();
+    expect(buffer.view === view).toBe(true);
+    expect(other.view === view).toBe(false);
+  });
+
   test("has a fresh view after the memory has grown", async () => {
     const fresh = await loadRopewalk();
     const buffer = bufferOf(fresh, kind, new Arrays([1, 2, 3]));

@@ -1083,7 +1083,7 @@ const betweens: Between[] = [
   })),
   between("addEncoding", "a dim that does not divide x", "dim", "bad_shape", () => ({ dim: 4 })),
   between("addEncoding", "an x of another length", "encoding", "bad_shape", () => ({ x: f32(20) })),
-  between("addEncoding", "no memory for it", "encoding", "out_of_memory", () => {
+  between("addEncoding", "no memory for it", "x", "out_of_memory", () => {
     const x = vast();
     return { x, encoding: x, dim: 2 ** 29 };
   }),

@@ -16,7 +16,7 @@ afterAll(remove);
 const wasmFile = join(project, "dist/engine/generated/ropewalk.wasm");
 const relaxedFile = join(project, "dist/engine/generated/ropewalk_relaxed.wasm");
 const wasm = readFileSync(wasmFile);
-const withRelaxed = `import ${JSON.stringify(pathToFileURL(join(project, "tests/with_relaxed_simd.mjs")).href)};`;
+const withRelaxed = `import ${JSON.stringify(pathToFileURL(join(project, "cpp/toolchain/with_relaxed_simd.mjs")).href)};`;
 const withoutRelaxed = `import ${JSON.stringify(pathToFileURL(join(project, "tests/without_relaxed_simd.mjs")).href)};`;
 
 /** It counts: the engine is there. */

@@ -1,4 +1,6 @@
 // What is done again takes no more memory than the first time, however it ends.
+import { GCProfiler, setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { loadRopewalk, type Ropewalk, RopewalkError } from "ropewalk";
 import { describe, expect, test } from "vitest";
 import {
@@ -91,6 +93,100 @@ describe(`${manyTimes} times over, the memory stays as it is`, () => {
   test("a cache, given back", { timeout: 60_000 }, () => {
     stays(() => engine.kvCache({ capacity: 4, nKvHeads: 1, headDim: 6 }).delete(), manyTimes);
     stays(() => engine.latentCache({ capacity: 4, kvLoraRank: 2, qkRopeHeadDim: 2 }).delete(), manyTimes);
+  });
+});
+
+describe("at sixty times a second, tensors in buffers make no garbage", () => {
+  setFlagsFromString("--expose-gc");
+  const collect: () => void = runInNewContext("gc");
+  const n = 10_000;
+
+  /** Bytes on JavaScript's heap that `n` turns take; more than any number if it is collected while they run. */
+  function taken(work: () => void): number {
+    const profiler = new GCProfiler();
+    collect();
+    profiler.start();
+    const before = process.memoryUsage().heapUsed;
+    for (let i = 0; i < n; i++) work();
+    const bytes = process.memoryUsage().heapUsed - before;
+    return profiler.stop().statistics.length > 0 ? Number.POSITIVE_INFINITY : bytes;
+  }
+
+  /** The same once V8 has compiled what they run, which is when it gets to it. */
+  function garbage(work: () => void): number {
+    let least = taken(work);
+    for (let round = 0; round < 30 && least >= n; round++) least = Math.min(least, taken(work));
+    return least;
+  }
+
+  // Less than a byte for each turn: V8 makes nothing that is smaller than 12.
+  const expectNone = (work: () => void) => expect(garbage(work)).toBeLessThan(n);
+
+  /** Fractions are left out: where one is given V8 itself makes a heap number of it, whoever is called. */
+  const wholes = ({ optional }: Call, options: Record<string, unknown>) =>
+    Object.fromEntries(
+      Object.entries(options).filter(
+        ([name, value]) =>
+          !(optional.includes(name) && typeof value === "number" && !Number.isInteger(value)),
+      ),
+    );
+
+  const inPlace = calls.filter((call) => {
+    const { options, free } = inBuffers(engine, call);
+    const result = call.on === undefined ? invoke(engine, call, options) : "of a cache, which would be full";
+    free();
+    return result === undefined || (typeof result === "object" && Object.keys(result ?? {}).length === 0);
+  });
+
+  test("which can be so in most functions", () => {
+    expect(new Set(inPlace.map(({ method }) => method)).size).toBeGreaterThan(25);
+  });
+
+  test.each(inPlace)("$title", { timeout: 60_000 }, (call) => {
+    const { options, free } = inBuffers(engine, call);
+    const whole = wholes(call, options);
+    const method = (engine as unknown as Record<string, (options: unknown) => unknown>)[call.method];
+    expectNone(() => method?.call(engine, whole));
+    free();
+  });
+
+  test("caches that are filled, attended to and emptied", { timeout: 60_000 }, () => {
+    using key = engine.f32(12);
+    using query = engine.f32(6);
+    using out = engine.f32(6);
+    using cache = engine.kvCache({ capacity: 4, nKvHeads: 1, headDim: 6 });
+    const [added, asked] = [
+      { key, value: key, len: 2 },
+      { query, cache, qLen: 1, nHeads: 1, out },
+    ];
+    expectNone(() => {
+      cache.append(added);
+      engine.attention(asked);
+      cache.truncate(0);
+    });
+    using latents = engine.f32(8);
+    using kept = engine.latentCache({ capacity: 4, kvLoraRank: 2, qkRopeHeadDim: 2 });
+    const rows = { latents, len: 2 };
+    expectNone(() => {
+      kept.append(rows);
+      kept.truncate(0);
+    });
+  });
+
+  test("views", () => {
+    using buffer = engine.f32(4);
+    let sum = 0;
+    expectNone(() => {
+      buffer.view[0] = 1;
+      sum += buffer.view.length;
+    });
+    expect(sum).toBeGreaterThan(0);
+  });
+
+  test("and what makes as little as an empty object is seen", () => {
+    let kept: object = [];
+    expect(garbage(() => (kept = {}))).toBeGreaterThan(10 * n);
+    expect(kept).toEqual({});
   });
 });
 
@@ -253,29 +349,21 @@ describe("the module behind the engine", () => {
     good();
   });
 
-  test("keeps nothing of the objects that cross with a call, taken or refused", async () => {
+  test("keeps nothing of a call with many numbers, taken or refused", async () => {
     const module = await rawModule();
     const [query, key, value, out, scratch] = [8, 12, 6, 4, 12].map((length) =>
       module.F32Buffer.allocate(length),
     );
     key.view().fill(1);
     value.view().set([1, 2, 3, 4, 5, 6]);
-    const heads = { format: module.HeadsFormat.bshd, batch: 1, capacity: 2, len: 2, n_heads: 1, head_dim: 4 };
-    const keys = { ...heads, capacity: 3, len: 3 };
-    const extents = { batch: 1, heads: 1, q: 1, kv: 1 };
-    const options = {
-      query_offset: 0,
-      causal: false,
-      left_window_size: -1,
-      right_window_size: -1,
-      softmax_scale: 1,
-      softcap: 0,
-      score_stage: module.ScoreStage.masked,
-    };
-    const attend = (more = {}) =>
+    const attend = (kvLen = 3) =>
       module.attention(
-        ...[query, key, value, null, null, null, heads, { ...keys, ...more }, 2],
-        ...[options, extents, extents, out, null, null, scratch],
+        ...[query, key, value, null, null, null],
+        // format, batch, q_len, n_heads, kv_len, kv_capacity, n_kv_heads, head_dim, v_head_dim
+        ...[module.HeadsFormat.bshd, 1, 2, 1, kvLen, 3, 1, 4, 2],
+        // query_offset, causal, left_window_size, right_window_size, softmax_scale, softcap, score_stage
+        ...[0, false, -1, -1, 1, 0, module.ScoreStage.masked],
+        ...[1, 1, 1, 1, 1, 1, 1, 1, out, null, null, scratch],
       );
     const good = () => {
       out.view().fill(777);
@@ -289,7 +377,7 @@ describe("the module behind the engine", () => {
     good();
     out.view().fill(777);
     for (let i = 0; i < 20_000; i++) {
-      const failure = attend({ len: 4 });
+      const failure = attend(4);
       if (i < 4) expect(failure).toMatchObject({ code: "bad_shape", argument: "key", given: 4 });
     }
     expect(Array.from(out.view())).toEqual(new Array(4).fill(777));
@@ -298,26 +386,15 @@ describe("the module behind the engine", () => {
     good();
   });
 
-  test("nor of those that cross with latent attention, taken, refused or only counted", async () => {
+  test("nor of latent attention, taken, refused or only counted", async () => {
     const module = await rawModule();
     const f32 = (...values: number[]) => {
       const buffer = module.F32Buffer.allocate(values.length);
       buffer.view().set(values);
       return buffer;
     };
-    const shape = {
-      ...{ hidden_size: 1, n_heads: 1, q_lora_rank: 0, kv_lora_rank: 1 },
-      ...{ qk_nope_head_dim: 1, qk_rope_head_dim: 2, v_head_dim: 1 },
-    };
-    const options = { form: module.MlaForm.absorbed, causal: false, softmax_scale: 1, epsilon: 0 };
-    const extents = {
-      batch: 1,
-      q_len: 1,
-      kv_len: 1,
-      latent_len: 1,
-      latent_capacity: 1,
-      expanded_capacity: 0,
-    };
+    // hidden_size, n_heads, q_lora_rank, kv_lora_rank, qk_nope_head_dim, qk_rope_head_dim, v_head_dim
+    const shape = [1, 1, 0, 1, 1, 2, 1];
     const weights = [f32(1, 1, 1), f32(3, 0, 0), f32(1), f32(1, 5), f32(7), f32(1), f32(0)];
     const [qProj, kvAProj, kvALayernorm, kvBProj, oProj, cos, sin] = weights;
     const [latents, query, latentQuery, latentOut, heads, out] = [3, 3, 3, 1, 1, 1].map((length) =>
@@ -325,26 +402,15 @@ describe("the module behind the engine", () => {
     );
     const x = f32(2);
     const scratch = f32(...new Array(module.attention_scratch_size(1)).fill(0));
-    const call = (more = {}) =>
+    const cost = module.F64Buffer.allocate(6);
+    const call = (qLen = 1) =>
       module.mla(
-        ...[shape, options, { ...extents, ...more }, x, null, null, qProj, kvAProj, kvALayernorm, kvBProj],
-        ...[
-          oProj,
-          cos,
-          sin,
-          latents,
-          null,
-          query,
-          null,
-          null,
-          latentQuery,
-          latentOut,
-          heads,
-          out,
-          null,
-          null,
-        ],
-        scratch,
+        // form, causal, softmax_scale, epsilon
+        ...[...shape, module.MlaForm.absorbed, false, 1, 0],
+        // batch, q_len, kv_len, latent_len, latent_capacity, expanded_capacity
+        ...[1, qLen, 1, 1, 1, 0],
+        ...[x, null, null, qProj, kvAProj, kvALayernorm, kvBProj, oProj, cos, sin],
+        ...[latents, null, query, null, null, latentQuery, latentOut, heads, out, null, null, scratch],
       );
     const good = () => {
       out.view().fill(777);
@@ -357,12 +423,12 @@ describe("the module behind the engine", () => {
     const bytes = out.view().buffer.byteLength;
     for (let i = 0; i < 20_000; i++) {
       call();
-      module.mla_cost(shape, module.MlaForm.naive, module.CacheKind.latent, 1, 1, 1 + i, false);
+      module.mla_cost(...shape, module.MlaForm.naive, module.CacheKind.latent, 1, 1, 1 + i, false, cost);
     }
     good();
     out.view().fill(777);
     for (let i = 0; i < 20_000; i++) {
-      const failure = call({ q_len: 2 });
+      const failure = call(2);
       if (i < 4) expect(failure).toMatchObject({ code: "bad_shape", argument: "q_len", given: 2 });
     }
     expect(Array.from(out.view())).toEqual([777]);

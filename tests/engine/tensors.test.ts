@@ -1,6 +1,6 @@
 // How tensors go in and results come out: arrays are copied, buffers are used where they are.
 import { createContext, runInContext } from "node:vm";
-import { type F32Buffer, loadRopewalk, type Ropewalk } from "ropewalk";
+import { type F32Buffer, loadRopewalk, type Ropewalk, RopewalkError } from "ropewalk";
 import { describe, expect, test } from "vitest";
 import {
   type Call,
@@ -223,6 +223,41 @@ test("a buffer is changed in place, where it was", () => {
   expect(x.view.byteOffset).toBe(where);
   expect(x.view).toEqual(engine.applyRope({ x: plain.noise(24), ...options }));
   x.delete();
+});
+
+describe("an option may be a getter that calls the engine", () => {
+  const x = () => new Float32Array([1, 2, 3, 4]);
+  const doubled = () => engine.addEncoding({ x: x(), encoding: x(), dim: 2 });
+
+  test("while another call checks its options", () => {
+    const options = {
+      x: x(),
+      dim: 2,
+      get encoding() {
+        return doubled();
+      },
+    };
+    expect(engine.addEncoding(options)).toEqual(new Float32Array([3, 6, 9, 12]));
+  });
+
+  test("also if that call is refused, or makes the memory grow", async () => {
+    const fresh = await loadRopewalk();
+    const before = fresh.f32(1).view.buffer.byteLength;
+    const options = {
+      x: x(),
+      dim: 2,
+      get encoding() {
+        expect(() => fresh.addEncoding({ x: x(), encoding: x(), dim: 3 })).toThrow(RopewalkError);
+        const length = before / 4;
+        fresh.rowNorms({ x: new Float32Array(length), rows: length, dim: 1 });
+        return x();
+      },
+    };
+    expect(fresh.addEncoding(options)).toEqual(new Float32Array([2, 4, 6, 8]));
+    expect(fresh.f32(1).view.buffer.byteLength).toBeGreaterThan(before);
+    expect(() => fresh.addEncoding({ ...options, x: x().subarray(1) })).toThrow(RopewalkError);
+    expect(fresh.addEncoding({ x: x(), encoding: x(), dim: 2 })).toEqual(new Float32Array([2, 4, 6, 8]));
+  });
 });
 
 test("larger and smaller calls may follow one another in any order", async () => {

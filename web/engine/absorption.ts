@@ -1,7 +1,7 @@
 /** Why RoPE does not mix with latent attention. */
 import * as check from "./checks.js";
-import type { RopeLayout } from "./rope.js";
-import { type Caller, type F32Tensor, type F64Tensor, type Into, input, output } from "./tensors.js";
+import { layoutOf, type RopeLayout } from "./rope.js";
+import type { Caller, F32Tensor, F64Tensor, Into } from "./tensors.js";
 
 /** What {@link Ropewalk.absorbRotation} takes. */
 export interface AbsorbRotationOptions {
@@ -34,35 +34,34 @@ export interface AbsorbedRotation {
 }
 
 export function absorbRotation(caller: Caller, options: AbsorbRotationOptions): AbsorbedRotation {
-  check.record(options);
   const headDim = check.size("headDim", options.headDim);
   const kvLoraRank = check.size("kvLoraRank", options.kvLoraRank);
-  const layout = check.oneOf("layout", options.layout, ["interleaved", "half"]);
+  const layout = layoutOf(options);
   const contextLen = check.size("contextLen", options.contextLen);
   const firstDistance = check.finite("firstDistance", check.or(options.firstDistance, 0));
   const step = check.finite("step", check.or(options.step, 1));
   const count = check.size("count", options.count);
-  const keyUp = input("f32", "keyUp", options.keyUp, check.elements("keyUp", headDim, kvLoraRank));
-  const slots = {
-    keyUp,
-    invFreq: input("f64", "invFreq", options.invFreq),
-    absorbed: output("f32", "absorbed", undefined, keyUp.length),
-    error: output("f32", "error", undefined, count),
-  };
-  return caller.call(slots, (module, b) =>
+  const weights = check.elements("keyUp", headDim, kvLoraRank);
+  const keyUp = caller.input("f32", "keyUp", options.keyUp, weights);
+  const invFreq = caller.input("f64", "invFreq", options.invFreq);
+  const absorbed = caller.output("f32", "absorbed", undefined, weights);
+  const error = caller.output("f32", "error", undefined, count);
+  const module = caller.enter();
+  caller.check(
     module.absorb_rotation(
-      b.keyUp,
-      b.invFreq,
+      keyUp.handle,
+      invFreq.handle,
       module.RopeLayout[layout],
       headDim,
       kvLoraRank,
       contextLen,
       firstDistance,
       step,
-      b.absorbed,
-      b.error,
+      absorbed.handle,
+      error.handle,
     ),
   );
+  return caller.results();
 }
 
 /** What {@link Ropewalk.relativeErrors} takes. */
@@ -78,14 +77,12 @@ export interface RelativeErrorsOptions {
 }
 
 export function relativeErrors(caller: Caller, options: RelativeErrorsOptions & Partial<Into>) {
-  check.record(options);
   const rows = check.size("rows", options.rows);
   const columns = check.size("columns", options.columns);
   const length = check.elements("x", rows, columns);
-  const slots = {
-    x: input("f32", "x", options.x, length),
-    exact: input("f32", "exact", options.exact, length),
-    out: output("f32", "out", options.out, columns),
-  };
-  return caller.call(slots, (module, b) => module.relative_errors(b.x, b.exact, rows, columns, b.out)).out;
+  const x = caller.input("f32", "x", options.x, length);
+  const exact = caller.input("f32", "exact", options.exact, length);
+  const out = caller.output("f32", "out", options.out, columns);
+  caller.check(caller.enter().relative_errors(x.handle, exact.handle, rows, columns, out.handle));
+  return caller.result(out);
 }

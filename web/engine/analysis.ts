@@ -1,16 +1,9 @@
 /** What the pictures draw, beyond the kernels' own results. */
+
+import { softmaxScaleOf } from "./attention.js";
 import * as check from "./checks.js";
-import { layouts, type RopeLayout } from "./rope.js";
-import {
-  type Caller,
-  type F32Tensor,
-  type F64Tensor,
-  type Into,
-  input,
-  optional,
-  output,
-  type U8Tensor,
-} from "./tensors.js";
+import { layoutOf, type RopeLayout } from "./rope.js";
+import type { Caller, F32Tensor, F64Tensor, Into, U8Tensor } from "./tensors.js";
 
 /** What {@link Ropewalk.rowNorms} takes. */
 export interface RowNormsOptions {
@@ -191,187 +184,199 @@ export interface RopeDecayBoundOptions extends DistancesOptions {
   invFreq: F64Tensor;
 }
 
-function table(options: { x?: F32Tensor; rows: number; dim: number }) {
-  check.record(options);
-  return { rows: check.size("rows", options.rows), dim: check.size("dim", options.dim) };
-}
+const rowsOf = (options: { rows: number }) => check.size("rows", options.rows);
+const dimOf = (options: { dim: number }) => check.size("dim", options.dim);
 
-const rowsOf = (name: string, tensor: unknown, { rows, dim }: { rows: number; dim: number }) =>
-  input("f32", name, tensor, check.elements(name, rows, dim));
+/** Vectors of `dim` components. */
+const vectors = (caller: Caller, argument: string, given: unknown, rows: number, dim: number) =>
+  caller.input("f32", argument, given, check.elements(argument, rows, dim));
 
 export function rowNorms(caller: Caller, options: RowNormsOptions & Partial<Into>) {
-  const { rows, dim } = table(options);
-  const x = rowsOf("x", options.x, { rows, dim });
-  const out = output("f32", "out", options.out, rows);
-  return caller.call({ x, out }, (module, b) => module.row_norms(b.x, dim, b.out)).out;
+  const rows = rowsOf(options);
+  const dim = dimOf(options);
+  const x = vectors(caller, "x", options.x, rows, dim);
+  const out = caller.output("f32", "out", options.out, rows);
+  caller.check(caller.enter().row_norms(x.handle, dim, out.handle));
+  return caller.result(out);
 }
 
 export function rowCosines(caller: Caller, options: RowCosinesOptions & Partial<Into>) {
-  const { rows, dim } = table(options);
-  const a = rowsOf("a", options.a, { rows, dim });
-  const b = rowsOf("b", options.b, { rows, dim });
-  const out = output("f32", "out", options.out, rows);
-  return caller.call({ a, b, out }, (module, h) => module.row_cosines(h.a, h.b, dim, h.out)).out;
+  const rows = rowsOf(options);
+  const dim = dimOf(options);
+  const a = vectors(caller, "a", options.a, rows, dim);
+  const b = vectors(caller, "b", options.b, rows, dim);
+  const out = caller.output("f32", "out", options.out, rows);
+  caller.check(caller.enter().row_cosines(a.handle, b.handle, dim, out.handle));
+  return caller.result(out);
 }
 
 export function neighbourDistances(caller: Caller, options: NeighbourDistancesOptions & Partial<Into>) {
-  const { rows, dim } = table(options);
-  check.integer("rows", rows, 2, check.maxElements);
-  const x = rowsOf("x", options.x, { rows, dim });
-  const out = output("f32", "out", options.out, rows - 1);
-  return caller.call({ x, out }, (module, b) => module.neighbour_distances(b.x, rows, dim, b.out)).out;
+  const rows = check.integer("rows", options.rows, 2, check.maxElements);
+  const dim = dimOf(options);
+  const x = vectors(caller, "x", options.x, rows, dim);
+  const out = caller.output("f32", "out", options.out, rows - 1);
+  caller.check(caller.enter().neighbour_distances(x.handle, rows, dim, out.handle));
+  return caller.result(out);
 }
 
 export function similarity(caller: Caller, options: SimilarityOptions & Partial<Into>) {
-  const { rows, dim } = table(options);
+  const rows = rowsOf(options);
+  const dim = dimOf(options);
   const cosine = check.boolean("cosine", check.or(options.cosine, false));
-  const x = rowsOf("x", options.x, { rows, dim });
-  const out = output("f32", "out", options.out, check.elements("out", rows, rows));
-  return caller.call({ x, out }, (module, b) => module.similarity(b.x, rows, dim, cosine, b.out)).out;
+  const x = vectors(caller, "x", options.x, rows, dim);
+  const out = caller.output("f32", "out", options.out, check.elements("out", rows, rows));
+  caller.check(caller.enter().similarity(x.handle, rows, dim, cosine, out.handle));
+  return caller.result(out);
 }
 
 export function maxAbsDifference(caller: Caller, options: MaxAbsDifferenceOptions): number {
-  check.record(options);
-  const a = input("f32", "a", options.a);
-  const b = input("f32", "b", options.b, a.length);
-  const out = output("f32", "out", undefined, 1);
-  const made = caller.call({ a, b, out }, (module, h) => module.max_abs_difference(h.a, h.b, h.out));
-  return made.out[0] as number;
+  const a = caller.input("f32", "a", options.a);
+  const b = caller.input("f32", "b", options.b, a.length);
+  const out = caller.scratch("f32", "out", 1);
+  caller.check(caller.enter().max_abs_difference(a.handle, b.handle, out.handle));
+  return out.view[0] as number;
 }
 
 export function ropeAngles(caller: Caller, options: RopeAnglesOptions & Partial<Into>) {
-  check.record(options);
   const firstPosition = check.finite("firstPosition", options.firstPosition);
-  const step = check.finite("step", check.or(options.step, 1));
-  const count = check.size("count", options.count);
-  const invFreq = input("f64", "invFreq", options.invFreq);
-  const out = output("f32", "out", options.out, check.elements("out", count, invFreq.length));
-  return caller.call({ invFreq, out }, (module, b) =>
-    module.rope_angles(firstPosition, step, b.invFreq, count, b.out),
-  ).out;
+  const step = stepOf(options);
+  const count = countOf(options);
+  const invFreq = caller.input("f64", "invFreq", options.invFreq);
+  const out = caller.output("f32", "out", options.out, check.elements("out", count, invFreq.length));
+  caller.check(caller.enter().rope_angles(firstPosition, step, invFreq.handle, count, out.handle));
+  return caller.result(out);
 }
 
 export function ropePeriods(caller: Caller, options: RopePeriodsOptions): RopePeriods {
-  check.record(options);
-  const invFreq = input("f64", "invFreq", options.invFreq);
+  const invFreq = caller.input("f64", "invFreq", options.invFreq);
   const contextLen = check.positive("contextLen", options.contextLen);
-  const wavelength = output("f64", "wavelength", undefined, invFreq.length);
-  const turns = output("f64", "turns", undefined, invFreq.length);
-  return caller.call({ invFreq, wavelength, turns }, (module, b) =>
-    module.rope_periods(b.invFreq, contextLen, b.wavelength, b.turns),
-  );
+  const wavelength = caller.output("f64", "wavelength", undefined, invFreq.length);
+  const turns = caller.output("f64", "turns", undefined, invFreq.length);
+  caller.check(caller.enter().rope_periods(invFreq.handle, contextLen, wavelength.handle, turns.handle));
+  return caller.results();
 }
 
 export function pairPolar(caller: Caller, options: PairPolarOptions): PairPolar {
-  check.record(options);
-  const x = input("f32", "x", options.x);
+  const x = caller.input("f32", "x", options.x);
   check.even("x", x.length);
-  const layout = check.oneOf("layout", options.layout, layouts);
-  const magnitude = output("f32", "magnitude", undefined, x.length / 2);
-  const angle = output("f32", "angle", undefined, x.length / 2);
-  return caller.call({ x, magnitude, angle }, (module, b) =>
-    module.pair_polar(b.x, module.RopeLayout[layout], b.magnitude, b.angle),
-  );
+  const layout = layoutOf(options);
+  const magnitude = caller.output("f32", "magnitude", undefined, x.length / 2);
+  const angle = caller.output("f32", "angle", undefined, x.length / 2);
+  const module = caller.enter();
+  caller.check(module.pair_polar(x.handle, module.RopeLayout[layout], magnitude.handle, angle.handle));
+  return caller.results();
 }
 
 export function pairScores(caller: Caller, options: PairScoresOptions & Partial<Into>) {
-  check.record(options);
-  const query = input("f32", "query", options.query);
+  const query = caller.input("f32", "query", options.query);
   check.even("query", query.length);
-  const key = input("f32", "key", options.key, query.length);
-  const layout = check.oneOf("layout", options.layout, layouts);
-  const softmaxScale = check.finiteF32(
-    "softmaxScale",
-    check.or(options.softmaxScale, 1 / Math.sqrt(query.length)),
+  const key = caller.input("f32", "key", options.key, query.length);
+  const layout = layoutOf(options);
+  const softmaxScale = softmaxScaleOf(options);
+  const out = caller.output("f32", "out", options.out, query.length / 2);
+  const module = caller.enter();
+  caller.check(
+    module.pair_scores(query.handle, key.handle, module.RopeLayout[layout], softmaxScale, out.handle),
   );
-  const out = output("f32", "out", options.out, query.length / 2);
-  return caller.call({ query, key, out }, (module, b) =>
-    module.pair_scores(b.query, b.key, module.RopeLayout[layout], softmaxScale, b.out),
-  ).out;
+  return caller.result(out);
 }
 
-function scored(options: RopeScorePairOptions) {
-  check.record(options);
-  const query = input("f32", "query", options.query);
-  const key = input("f32", "key", options.key, query.length);
-  const invFreq = input("f64", "invFreq", options.invFreq);
-  const layout = check.oneOf("layout", options.layout, layouts);
-  const softmaxScale = check.finite(
-    "softmaxScale",
-    check.or(options.softmaxScale, 1 / Math.sqrt(query.length)),
-  );
-  const pairMask = optional("u8", "pairMask", options.pairMask, invFreq.length);
-  return { slots: { query, key, invFreq, pairMask }, layout, softmaxScale };
-}
+/** As of attention, but in double. */
+const doubleScaleOf = ({ softmaxScale }: RopeScorePairOptions) =>
+  softmaxScale === undefined ? Number.NaN : check.finite("softmaxScale", softmaxScale);
 
-function distances(options: DistancesOptions) {
-  check.record(options);
-  return {
-    firstDistance: check.finite("firstDistance", check.or(options.firstDistance, 0)),
-    step: check.finite("step", check.or(options.step, 1)),
-    count: check.size("count", options.count),
-  };
-}
+const firstDistanceOf = (options: DistancesOptions) =>
+  check.finite("firstDistance", check.or(options.firstDistance, 0));
+const stepOf = (options: { step?: number }) => check.finite("step", check.or(options.step, 1));
+const countOf = (options: { count: number }) => check.size("count", options.count);
 
 export function ropeScore(caller: Caller, options: RopeScoreOptions): RopeScore {
-  const { slots, layout, softmaxScale } = scored(options);
+  const query = caller.input("f32", "query", options.query);
+  const key = caller.input("f32", "key", options.key, query.length);
+  const invFreq = caller.input("f64", "invFreq", options.invFreq);
+  const layout = layoutOf(options);
+  const softmaxScale = doubleScaleOf(options);
+  const pairMask = caller.optional("u8", "pairMask", options.pairMask, invFreq.length);
   const distance = check.finite("distance", options.distance);
-  const parts = output("f32", "parts", undefined, slots.invFreq.length);
-  const totals = output("f32", "totals", undefined, 2);
-  const made = caller.call({ ...slots, parts, totals }, (module, b) =>
+  const parts = caller.output("f32", "parts", undefined, invFreq.length);
+  const totals = caller.scratch("f32", "totals", 2);
+  const module = caller.enter();
+  caller.check(
     module.rope_score(
-      b.query,
-      b.key,
-      b.invFreq,
+      query.handle,
+      key.handle,
+      invFreq.handle,
       module.RopeLayout[layout],
       distance,
       softmaxScale,
-      b.pairMask,
-      b.parts,
-      b.totals,
+      pairMask.handle,
+      parts.handle,
+      totals.handle,
     ),
   );
-  const [rest, score] = made.totals as unknown as [number, number];
-  return { parts: made.parts, rest, score };
+  const [rest, score] = totals.view as unknown as [number, number];
+  return { parts: caller.result(parts) as Float32Array, rest, score };
 }
 
 export function ropeScoreByDistance(caller: Caller, options: RopeScoreByDistanceOptions & Partial<Into>) {
-  const { slots, layout, softmaxScale } = scored(options);
-  const { firstDistance, step, count } = distances(options);
-  const out = output("f32", "out", options.out, count);
-  return caller.call({ ...slots, out }, (module, b) =>
+  const query = caller.input("f32", "query", options.query);
+  const key = caller.input("f32", "key", options.key, query.length);
+  const invFreq = caller.input("f64", "invFreq", options.invFreq);
+  const layout = layoutOf(options);
+  const softmaxScale = doubleScaleOf(options);
+  const pairMask = caller.optional("u8", "pairMask", options.pairMask, invFreq.length);
+  const firstDistance = firstDistanceOf(options);
+  const step = stepOf(options);
+  const out = caller.output("f32", "out", options.out, countOf(options));
+  const module = caller.enter();
+  caller.check(
     module.rope_score_by_distance(
-      b.query,
-      b.key,
-      b.invFreq,
+      query.handle,
+      key.handle,
+      invFreq.handle,
       module.RopeLayout[layout],
       firstDistance,
       step,
       softmaxScale,
-      b.pairMask,
-      b.out,
+      pairMask.handle,
+      out.handle,
     ),
-  ).out;
+  );
+  return caller.result(out);
 }
 
 export function ropeRandomScores(caller: Caller, options: RopeRandomScoresOptions): RopeRandomScores {
-  const { firstDistance, step, count } = distances(options);
-  const invFreq = input("f64", "invFreq", options.invFreq);
+  const firstDistance = firstDistanceOf(options);
+  const step = stepOf(options);
+  const count = countOf(options);
+  const invFreq = caller.input("f64", "invFreq", options.invFreq);
   const seed = check.uint32("seed", options.seed);
   const draws = check.size("draws", options.draws);
   const correlation = check.within("correlation", check.or(options.correlation, 0), -1, 1);
-  const mean = output("f32", "mean", undefined, count);
-  const deviation = output("f32", "deviation", undefined, count);
-  return caller.call({ invFreq, mean, deviation }, (module, b) =>
-    module.rope_random_scores(b.invFreq, seed, draws, correlation, firstDistance, step, b.mean, b.deviation),
+  const mean = caller.output("f32", "mean", undefined, count);
+  const deviation = caller.output("f32", "deviation", undefined, count);
+  caller.check(
+    caller
+      .enter()
+      .rope_random_scores(
+        invFreq.handle,
+        seed,
+        draws,
+        correlation,
+        firstDistance,
+        step,
+        mean.handle,
+        deviation.handle,
+      ),
   );
+  return caller.results();
 }
 
 export function ropeDecayBound(caller: Caller, options: RopeDecayBoundOptions & Partial<Into>) {
-  const { firstDistance, step, count } = distances(options);
-  const invFreq = input("f64", "invFreq", options.invFreq);
-  const out = output("f32", "out", options.out, count);
-  return caller.call({ invFreq, out }, (module, b) =>
-    module.rope_decay_bound(b.invFreq, firstDistance, step, b.out),
-  ).out;
+  const firstDistance = firstDistanceOf(options);
+  const step = stepOf(options);
+  const invFreq = caller.input("f64", "invFreq", options.invFreq);
+  const out = caller.output("f32", "out", options.out, countOf(options));
+  caller.check(caller.enter().rope_decay_bound(invFreq.handle, firstDistance, step, out.handle));
+  return caller.result(out);
 }

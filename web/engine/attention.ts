@@ -3,20 +3,16 @@ import type { F32Buffer } from "./buffers.js";
 import * as check from "./checks.js";
 import { RopewalkError } from "./errors.js";
 import type * as wasm from "./generated/ropewalk.mjs";
-import { asRows, crossing, type Heads, type HeadsOptions, headElements, headsOptions } from "./heads.js";
+import { batchOf, formatOf, type HeadsOptions, headsInput, headsOutput, innerOf, outerOf } from "./heads.js";
 import { KvCache } from "./kv_cache.js";
 import type { Asked, Flat, Unless } from "./results.js";
 import {
   type Caller,
-  counted,
   type F32Tensor,
   type I32Tensor,
-  input,
-  optional,
-  output,
-  requested,
+  notGiven,
+  type OptionalSlot,
   type Slot,
-  scratch,
   type U8Tensor,
 } from "./tensors.js";
 
@@ -135,200 +131,238 @@ export type AttentionResult<Options> = Flat<
 
 type Given = { [Name in string]?: unknown };
 
-/** What is attended to: its slots, under which names the kernel finds keys and values in them, and their extents. */
-interface Attended {
-  slots: Record<string, Slot<"f32">>;
-  key: string;
-  value: string;
-  keys: Heads;
-  /** Components of a value. */
-  vHeadDim: number;
-  /** Where the first query stands if nobody says. */
-  queryOffset: number;
-}
+const ofPast = ["pastLen", "pastKey", "pastValue", "presentKey", "presentValue"] as const;
+const notBesideCache = [
+  ...["format", "batch", "key", "value", "kvLen", "nKvHeads", "headDim", "vHeadDim", "kvLens"],
+  ...ofPast,
+];
+const scoreStages = ["raw", "softcapped", "masked"] as const satisfies readonly ScoreStage[];
 
-const sizesOfNew = ["format", "batch", "key", "value", "kvLen", "nKvHeads", "headDim", "vHeadDim"];
-const ofPast = ["pastLen", "pastKey", "pastValue", "presentKey", "presentValue"];
-
-function fromCache(caller: Caller, given: Given, cache: unknown, qLen: number): Attended {
+/** The cache that is attended to, if one is given. */
+function cacheOf(caller: Caller, given: Given): KvCache | undefined {
+  const { cache } = given;
+  if (cache === undefined) return undefined;
   if (!(cache instanceof KvCache)) {
     throw new RopewalkError("bad_type", "cache", cache, "a KvCache, from kvCache()");
   }
-  for (const name of [...sizesOfNew, ...ofPast, "kvLens"]) {
-    check.absent(name, given[name], "nothing beside a cache");
-  }
-  const { key, value, keys, vHeadDim } = cache.tensors(caller);
+  for (const name of notBesideCache) check.absent(name, given[name], "nothing beside a cache");
+  cache.checkOwner(caller);
   if (cache.length === 0) throw new RopewalkError("bad_shape", "cache", cache, "one that holds a token");
-  return {
-    slots: { cacheKey: input("f32", "cache", key), cacheValue: input("f32", "cache", value) },
-    key: "cacheKey",
-    value: "cacheValue",
-    keys,
-    vHeadDim,
-    queryOffset: cache.length - qLen,
-  };
+  return cache;
 }
 
-function fromTensors(given: Given, options: HeadsOptions, qLen: number, nHeads: number): Attended {
-  const shared = headsOptions(options);
-  const kvLen = check.size("kvLen", check.or(given.kvLen, qLen));
-  const nKvHeads = check.size("nKvHeads", check.or(given.nKvHeads, nHeads));
-  const headDim = check.size("headDim", given.headDim);
-  const vHeadDim = check.size("vHeadDim", check.or(given.vHeadDim, headDim));
-  const extents = (len: number, dim: number) => ({ ...shared, len, nHeads: nKvHeads, headDim: dim });
-  const read = (name: string, len: number, dim: number) =>
-    input("f32", name, given[name], headElements(name, extents(len, dim)));
-  const written = (name: string, len: number, dim: number) =>
-    output("f32", name, given[name], headElements(name, extents(len, dim)));
-
-  const slots = { key: read("key", kvLen, headDim), value: read("value", kvLen, vHeadDim) };
-  if (ofPast.every((name) => given[name] === undefined)) {
-    const keys = extents(kvLen, headDim);
-    return { slots, key: "key", value: "value", keys, vHeadDim, queryOffset: 0 };
+/** Whether keys and values come behind those of a past. */
+function hasPast(given: Given): boolean {
+  for (const name of ofPast) {
+    if (given[name] === undefined) continue;
+    check.absent("kvLens", given.kvLens, "nothing beside a past");
+    return true;
   }
-  check.absent("kvLens", given.kvLens, "nothing beside a past");
-  const pastLen = check.size("pastLen", given.pastLen);
-  const length = check.size("pastLen + kvLen", pastLen + kvLen);
-  return {
-    slots: {
-      ...slots,
-      pastKey: read("pastKey", pastLen, headDim),
-      pastValue: read("pastValue", pastLen, vHeadDim),
-      presentKey: written("presentKey", length, headDim),
-      presentValue: written("presentValue", length, vHeadDim),
-    },
-    key: "presentKey",
-    value: "presentValue",
-    keys: extents(length, headDim),
-    vHeadDim,
-    queryOffset: pastLen,
-  };
+  return false;
 }
 
-/** A mask or a bias, and its extents as four. */
-function broadcast<K extends "f32" | "u8">(
-  kind: K,
+/** NaN if not given: the bindings know the scale then. To compute it here would make an object of it at every call. */
+export const softmaxScaleOf = ({ softmaxScale }: { softmaxScale?: unknown }): number =>
+  softmaxScale === undefined ? Number.NaN : check.finiteF32("softmaxScale", softmaxScale);
+
+const windowSize = (name: string, given: Given) =>
+  check.integer(name, check.or(given[name], -1), -1, 2 ** 31 - 1);
+
+/** An extent of a mask or a bias: 1 where the shape leaves it out, and `whole` if there is no shape. */
+function extent(shape: readonly number[] | undefined, axis: number, whole: number): number {
+  if (shape === undefined) return whole;
+  const i = axis + shape.length - 4;
+  return i < 0 ? 1 : (shape[i] as number);
+}
+
+function isBroadcast(shape: readonly number[], axis: number, whole: number): boolean {
+  const given = extent(shape, axis, whole);
+  return given === 1 || given === whole;
+}
+
+/** The shape that a mask or a bias was given with, if it was. */
+function shapeOf(
   name: "mask" | "bias",
   given: Given,
-  whole: readonly [number, number, number, number],
+  batch: number,
+  nHeads: number,
+  qLen: number,
+  kvLen: number,
+): readonly number[] | undefined {
+  const shapeName = name === "mask" ? "maskShape" : "biasShape";
+  const shape = given[shapeName];
+  if (shape === undefined) return undefined;
+  if (given[name] === undefined) check.absent(shapeName, shape, `nothing without ${name}`);
+  const isArray = Array.isArray(shape);
+  if (isArray && shape.length >= 1 && shape.length <= 4) {
+    const keys = extent(shape, 3, kvLen);
+    const areKeys = Number.isInteger(keys) && keys >= 1 && keys <= kvLen;
+    if (
+      areKeys &&
+      isBroadcast(shape, 0, batch) &&
+      isBroadcast(shape, 1, nHeads) &&
+      isBroadcast(shape, 2, qLen)
+    )
+      return shape;
+  }
+  const whole = [batch, nHeads, qLen, kvLen].join(", ");
+  const allowed = `1 to 4 extents, the last of [${whole}] or 1 each, and at most ${kvLen} keys`;
+  throw new RopewalkError(isArray ? "bad_shape" : "bad_type", shapeName, shape, allowed);
+}
+
+/** A mask or a bias of such a shape. */
+function broadcast<K extends "f32" | "u8">(
+  caller: Caller,
+  kind: K,
+  name: string,
+  given: unknown,
+  shape: readonly number[] | undefined,
+  qLen: number,
+  kvLen: number,
+): OptionalSlot<K> {
+  if (given === undefined) return notGiven;
+  const batch = extent(shape, 0, 1);
+  const nHeads = extent(shape, 1, 1);
+  const q = extent(shape, 2, qLen);
+  const kv = extent(shape, 3, kvLen);
+  return caller.input(kind, name, given, check.elements(name, batch, nHeads, q, kv));
+}
+
+/** Keys or values: those of a past, those behind them, and the tensor that both are joined in. */
+function join(
+  module: wasm.MainModule,
+  past: Slot<"f32">,
+  added: Slot<"f32">,
+  pastLens: Slot<"i32">,
+  joined: Slot<"f32">,
+  batch: number,
+  outer: number,
+  pastLen: number,
+  kvLen: number,
+  inner: number,
 ) {
-  const tensor = given[name];
-  const shapeName = `${name}Shape`;
-  const extents = { batch: 1, heads: 1, q: 1, kv: 1 };
-  if (tensor === undefined) {
-    check.absent(shapeName, given[shapeName], `nothing without ${name}`);
-    return { slot: undefined, extents };
-  }
-  const [, , q, kv] = whole;
-  const shape = given[shapeName] === undefined ? [q, kv] : given[shapeName];
-  const allowed = `1 to 4 extents, the last of [${whole.join(", ")}] or 1 each, and at most ${kv} keys`;
-  if (!Array.isArray(shape)) throw new RopewalkError("bad_type", shapeName, shape, allowed);
-  const padded = [...new Array(Math.max(0, 4 - shape.length)).fill(1), ...shape];
-  const fits = padded.map((extent, i) =>
-    i === 3
-      ? Number.isInteger(extent) && extent >= 1 && extent <= kv
-      : extent === 1 || extent === whole[i as 0 | 1 | 2],
+  const { handle } = joined;
+  const len = kvLen - pastLen;
+  return (
+    module.write_cache(past.handle, null, batch, outer, pastLen, kvLen, inner, false, handle) ??
+    module.write_cache(added.handle, pastLens.handle, batch, outer, len, kvLen, inner, false, handle)
   );
-  if (shape.length === 0 || shape.length > 4 || fits.includes(false)) {
-    throw new RopewalkError("bad_shape", shapeName, shape, allowed);
-  }
-  [extents.batch, extents.heads, extents.q, extents.kv] = padded as [number, number, number, number];
-  return { slot: input(kind, name, tensor, check.elements(name, ...padded)), extents };
 }
 
 export function attention<Options extends AttentionOptions>(caller: Caller, options: Options) {
-  check.record(options);
   const given = options as unknown as Given;
   const qLen = check.size("qLen", given.qLen);
   const nHeads = check.size("nHeads", given.nHeads);
-  const attended =
-    given.cache === undefined
-      ? fromTensors(given, options, qLen, nHeads)
-      : fromCache(caller, given, given.cache, qLen);
-  const { keys, vHeadDim } = attended;
-  const { batch, headDim, nHeads: nKvHeads, len: kvLen } = keys;
+  const cache = cacheOf(caller, given);
+  const isBehindPast = cache === undefined && hasPast(given);
+
+  const format = cache?.format ?? formatOf(options);
+  const batch = cache?.batch ?? batchOf(options);
+  const len = cache?.length ?? check.size("kvLen", check.or(given.kvLen, qLen));
+  const nKvHeads = cache?.nKvHeads ?? check.size("nKvHeads", check.or(given.nKvHeads, nHeads));
+  const headDim = cache?.headDim ?? check.size("headDim", given.headDim);
+  const vHeadDim = cache?.vHeadDim ?? check.size("vHeadDim", check.or(given.vHeadDim, headDim));
+  const pastLen = isBehindPast ? check.size("pastLen", given.pastLen) : 0;
+  const kvLen = check.size("pastLen + kvLen", pastLen + len);
   check.divides("nKvHeads", nKvHeads, "nHeads", nHeads);
-  const queries: Heads = { format: keys.format, batch, len: qLen, nHeads, headDim };
-  const outs = { ...queries, headDim: vHeadDim };
-  const rows = [batch, nHeads, qLen, kvLen] as const;
 
-  if (given.kvLens !== undefined) {
-    check.absent("queryOffset", given.queryOffset, "nothing beside kvLens");
-  }
-  const windowSize = (name: string) => check.integer(name, check.or(given[name], -1), -1, 2 ** 31 - 1);
-  const queryOffset = check.int32("queryOffset", check.or(given.queryOffset, attended.queryOffset));
+  if (given.kvLens !== undefined) check.absent("queryOffset", given.queryOffset, "nothing beside kvLens");
+  const firstQuery = cache === undefined ? pastLen : kvLen - qLen;
+  const queryOffset = check.int32("queryOffset", check.or(given.queryOffset, firstQuery));
   const causal = check.boolean("causal", check.or(given.causal, false));
-  const leftWindowSize = windowSize("leftWindowSize");
-  const rightWindowSize = windowSize("rightWindowSize");
-  const softmaxScale = check.finiteF32("softmaxScale", check.or(given.softmaxScale, 1 / Math.sqrt(headDim)));
+  const leftWindowSize = windowSize("leftWindowSize", given);
+  const rightWindowSize = windowSize("rightWindowSize", given);
+  const softmaxScale = softmaxScaleOf(given);
   const softcap = check.notNegativeF32("softcap", check.or(given.softcap, 0));
-  const stage = check.oneOf("scoreStage", check.or(given.scoreStage, "masked"), [
-    "raw",
-    "softcapped",
-    "masked",
-  ]);
+  const stage = check.oneOf("scoreStage", check.or(given.scoreStage, "masked"), scoreStages);
 
-  const mask = broadcast("u8", "mask", given, rows);
-  const bias = broadcast("f32", "bias", given, rows);
-  const weights = requested("f32", "weights", given.weights, () => check.elements("weights", ...rows));
-  const room = caller.ask((module) => module.attention_scratch_size(kvLen));
-  const slots = {
-    query: input("f32", "query", given.query, headElements("query", queries)),
-    ...attended.slots,
-    kvLens: optional("i32", "kvLens", given.kvLens, batch),
-    mask: mask.slot,
-    bias: bias.slot,
-    out: output("f32", "out", given.out, headElements("out", outs)),
-    weights,
-    scores: requested("f32", "scores", given.scores, () => check.elements("scores", ...rows)),
-    scratch: weights === undefined ? scratch("f32", check.elements("kvLen", room)) : undefined,
-    pastLens: attended.key === "presentKey" ? counted("i32", batch, attended.queryOffset, 0) : undefined,
-  };
+  const query = headsInput(caller, "query", given.query, batch, qLen, nHeads, headDim);
+  const key = cache
+    ? caller.input("f32", "cache", cache.buffer(0))
+    : headsInput(caller, "key", given.key, batch, len, nKvHeads, headDim);
+  const value = cache
+    ? caller.input("f32", "cache", cache.buffer(1))
+    : headsInput(caller, "value", given.value, batch, len, nKvHeads, vHeadDim);
+  const pastKey = isBehindPast
+    ? headsInput(caller, "pastKey", given.pastKey, batch, pastLen, nKvHeads, headDim)
+    : key;
+  const pastValue = isBehindPast
+    ? headsInput(caller, "pastValue", given.pastValue, batch, pastLen, nKvHeads, vHeadDim)
+    : value;
+  const allKeys = isBehindPast
+    ? headsOutput(caller, "presentKey", given.presentKey, batch, kvLen, nKvHeads, headDim)
+    : key;
+  const allValues = isBehindPast
+    ? headsOutput(caller, "presentValue", given.presentValue, batch, kvLen, nKvHeads, vHeadDim)
+    : value;
+  const pastLens = isBehindPast ? caller.counted("pastLens", batch, pastLen, 0) : undefined;
+  const kvLens = caller.optional("i32", "kvLens", given.kvLens, batch);
+  const maskShape = shapeOf("mask", given, batch, nHeads, qLen, kvLen);
+  const mask = broadcast(caller, "u8", "mask", given.mask, maskShape, qLen, kvLen);
+  const biasShape = shapeOf("bias", given, batch, nHeads, qLen, kvLen);
+  const bias = broadcast(caller, "f32", "bias", given.bias, biasShape, qLen, kvLen);
 
-  const heads = crossing(caller, queries);
-  const keyHeads = crossing(caller, keys);
-  return caller.call(slots, (module, b) => {
-    const handles = b as unknown as Record<string, wasm.F32Buffer>;
-    const present = (name: "Key" | "Value", dim: number) => {
-      const to = handles[`present${name}`] as wasm.F32Buffer;
-      const { outer, inner } = asRows({ ...keys, headDim: dim });
-      const pastLen = attended.queryOffset;
-      const write = (from: wasm.F32Buffer, at: wasm.I32Buffer | null, len: number) =>
-        module.write_cache(from, at, batch, outer, len, kvLen, inner, false, to);
-      return (
-        write(handles[`past${name}`] as wasm.F32Buffer, null, pastLen) ??
-        write(handles[name.toLowerCase()] as wasm.F32Buffer, b.pastLens, kvLen - pastLen)
-      );
-    };
-    const past = b.pastLens === null ? undefined : (present("Key", headDim) ?? present("Value", vHeadDim));
-    return (
-      past ??
-      module.attention(
-        b.query,
-        handles[attended.key] as wasm.F32Buffer,
-        handles[attended.value] as wasm.F32Buffer,
-        b.kvLens,
-        b.mask,
-        b.bias,
-        heads,
-        keyHeads,
-        vHeadDim,
-        {
-          query_offset: queryOffset,
-          causal,
-          left_window_size: leftWindowSize,
-          right_window_size: rightWindowSize,
-          softmax_scale: softmaxScale,
-          softcap,
-          score_stage: module.ScoreStage[stage],
-        },
-        mask.extents,
-        bias.extents,
-        b.out,
-        b.weights,
-        b.scores,
-        b.scratch,
-      )
-    );
-  }) as unknown as AttentionResult<Options>;
+  const out = headsOutput(caller, "out", given.out, batch, qLen, nHeads, vHeadDim);
+  const weights = caller.requested("weights", given.weights, batch, nHeads, qLen, kvLen);
+  const scores = caller.requested("scores", given.scores, batch, nHeads, qLen, kvLen);
+  const scratch = attentionScratch(caller, weights, kvLen);
+
+  const module = caller.enter();
+  if (pastLens !== undefined) {
+    const outer = outerOf(format, nKvHeads);
+    const inner = innerOf(format, nKvHeads, headDim);
+    const vInner = innerOf(format, nKvHeads, vHeadDim);
+    caller.check(join(module, pastKey, key, pastLens, allKeys, batch, outer, pastLen, kvLen, inner));
+    caller.check(join(module, pastValue, value, pastLens, allValues, batch, outer, pastLen, kvLen, vInner));
+  }
+  caller.check(
+    module.attention(
+      query.handle,
+      allKeys.handle,
+      allValues.handle,
+      kvLens.handle,
+      mask.handle,
+      bias.handle,
+      module.HeadsFormat[format],
+      batch,
+      qLen,
+      nHeads,
+      kvLen,
+      cache?.capacity ?? kvLen,
+      nKvHeads,
+      headDim,
+      vHeadDim,
+      queryOffset,
+      causal,
+      leftWindowSize,
+      rightWindowSize,
+      softmaxScale,
+      softcap,
+      module.ScoreStage[stage],
+      extent(maskShape, 0, 1),
+      extent(maskShape, 1, 1),
+      extent(maskShape, 2, qLen),
+      extent(maskShape, 3, kvLen),
+      extent(biasShape, 0, 1),
+      extent(biasShape, 1, 1),
+      extent(biasShape, 2, qLen),
+      extent(biasShape, 3, kvLen),
+      out.handle,
+      weights.handle,
+      scores.handle,
+      scratch.handle,
+    ),
+  );
+  return caller.results<AttentionResult<Options>>();
+}
+
+/** Room for attention to work in, unless there are weights, which it can use for that. */
+export function attentionScratch(
+  caller: Caller,
+  weights: OptionalSlot<"f32">,
+  kvLen: number,
+): OptionalSlot<"f32"> {
+  if (weights.isGiven) return notGiven;
+  const length = caller.module.attention_scratch_size(kvLen);
+  return caller.scratch("f32", "scratch", check.elements("scratch", length, 1));
 }

@@ -32,6 +32,39 @@ export const arrayName = {
 export const bufferName = { f32: "F32Buffer", f64: "F64Buffer", i32: "I32Buffer", u8: "U8Buffer" } as const;
 export const bytesPerElement = { f32: 4, f64: 8, i32: 4, u8: 1 } as const;
 
+/** Elements in a module's memory: a handle by which its kernels know them, and an array of them for JavaScript. */
+export class Region<K extends Kind> {
+  #view: ArrayOf[K] | undefined;
+
+  /** Elements that there is room for. */
+  capacity: number;
+
+  constructor(
+    readonly module: wasm.MainModule,
+    readonly kind: K,
+    readonly handle: HandleOf[K],
+    public length: number,
+  ) {
+    this.capacity = length;
+  }
+
+  /** Made anew when the memory has grown, which takes it from all arrays that there were; else the same. */
+  get view(): ArrayOf[K] {
+    if (this.#view?.buffer !== this.module.HEAPF32.buffer) this.#view = this.handle.view() as ArrayOf[K];
+    return this.#view as ArrayOf[K];
+  }
+
+  /** Change the length. Where the memory cannot be had the answer is false, and there are no elements. */
+  resize(length: number): boolean {
+    if (length === this.length) return true;
+    const isDone = this.handle.resize(length);
+    this.length = isDone ? length : 0;
+    this.capacity = isDone ? Math.max(length, this.capacity) : 0;
+    this.#view = undefined;
+    return isDone;
+  }
+}
+
 /**
  * Elements in the engine's own memory, for a caller that computes many times over the same tensors: what is in a buffer
  * is used where it is and never copied.
@@ -41,38 +74,34 @@ export const bytesPerElement = { f32: 4, f64: 8, i32: 4, u8: 1 } as const;
  * @category The engine
  */
 export class Buffer<K extends Kind> implements Disposable {
+  /** The type of its elements. */
+  readonly kind: K;
   /** Elements. */
   readonly length: number;
-  /** The module whose memory it is; private, or else an error with a buffer in it prints all of the module. */
-  readonly #owner: wasm.MainModule;
-  #handle: HandleOf[K] | undefined;
+  /** Private, or else an error with a buffer in it prints all of the module. */
+  #region: Region<K> | undefined;
 
   /** Made by `Ropewalk.f32()`, `.f64()`, `.i32()` and `.u8()`. @internal */
-  constructor(
-    /** The type of its elements. */
-    readonly kind: K,
-    owner: wasm.MainModule,
-    handle: HandleOf[K],
-  ) {
-    this.#owner = owner;
-    this.#handle = handle;
-    this.length = handle.length;
+  constructor(region: Region<K>) {
+    this.#region = region;
+    this.kind = region.kind;
+    this.length = region.length;
   }
 
   /**
-   * The elements, to read and write. Each access makes a fresh typed array, since one that is kept loses its memory
-   * without a word whenever the engine's memory grows: use it at once, do not store it.
+   * The elements, to read and write. Use the array at once, do not store it: it loses its memory without a word whenever the
+   * engine's memory grows, and another one is here then. Until then it is the same, so that nothing is made by asking for it.
    *
    * Throws `disposed` after `delete()`.
    */
   get view(): ArrayOf[K] {
-    return this.handle("buffer").view() as ArrayOf[K];
+    return this.region("buffer").view;
   }
 
   /** Give the memory back. A second time does nothing. */
   delete(): void {
-    this.#handle?.delete();
-    this.#handle = undefined;
+    this.#region?.handle.delete();
+    this.#region = undefined;
   }
 
   /** As `delete()`, for `using`. */
@@ -82,20 +111,15 @@ export class Buffer<K extends Kind> implements Disposable {
 
   /** What it is called in messages. */
   get [Symbol.toStringTag](): string {
-    return this.#handle === undefined ? `deleted ${bufferName[this.kind]}` : bufferName[this.kind];
+    return this.#region === undefined ? `deleted ${bufferName[this.kind]}` : bufferName[this.kind];
   }
 
-  /** Whether its memory is that of `module`. @internal */
-  isOf(module: wasm.MainModule): boolean {
-    return this.#owner === module;
-  }
-
-  /** What crosses to the kernels; `argument` names the buffer if it has been deleted. @internal */
-  handle(argument: string): HandleOf[K] {
-    if (this.#handle === undefined) {
+  /** Where its elements are; `argument` names the buffer if it has been deleted. @internal */
+  region(argument: string): Region<K> {
+    if (this.#region === undefined) {
       throw new RopewalkError("disposed", argument, this, "a buffer not yet deleted");
     }
-    return this.#handle;
+    return this.#region;
   }
 }
 
@@ -112,56 +136,64 @@ export function outOfMemory(argument: string, bytes: number): RopewalkError {
   return new RopewalkError("out_of_memory", argument, bytes, "as many bytes as can be had");
 }
 
-export function allocate<K extends Kind>(module: wasm.MainModule, kind: K, argument: string, length: number) {
+export function allocate<K extends Kind>(
+  module: wasm.MainModule,
+  kind: K,
+  argument: string,
+  length: number,
+): Region<K> {
   // Null where the memory cannot be had, which the generated types do not tell.
   const handle = module[bufferName[kind]].allocate(length) as HandleOf[K] | null;
   if (handle === null) throw outOfMemory(argument, length * bytesPerElement[kind]);
-  return handle;
+  return new Region(module, kind, handle, length);
 }
 
-/** What a call needs for an argument that came as an array, or for a result that goes out as one. */
+/** Memory that a call needs: for an argument that came as an array, for a result that goes out as one, or to work in. */
 interface Request {
-  kind: Kind;
-  argument: string;
-  length: number;
+  readonly kind: Kind;
+  readonly argument: string;
+  readonly length: number;
 }
 
 /**
- * The buffers behind arguments that come as plain arrays: one for each name, kept from call to call, so that the same
+ * The memory behind arguments that come as plain arrays: a region for each name, kept from call to call, so that the same
  * work done again takes no more memory.
  */
 export class Pool {
   readonly #module: wasm.MainModule;
-  readonly #handles = new Map<string, HandleOf[Kind]>();
+  readonly #regions = {
+    f32: new Map<string, Region<Kind>>(),
+    f64: new Map<string, Region<Kind>>(),
+    i32: new Map<string, Region<Kind>>(),
+    u8: new Map<string, Region<Kind>>(),
+  };
 
   constructor(module: wasm.MainModule) {
     this.#module = module;
   }
 
-  /** A buffer of the right length for each request. Throws `out_of_memory`, and then the memory has not grown. */
-  take(requests: readonly Request[]): HandleOf[Kind][] {
-    const bytesOf = ({ kind, length }: Request) => length * bytesPerElement[kind];
-    const growing = requests
-      .filter(
-        ({ kind, argument, length }) => length > (this.#handles.get(key(kind, argument))?.capacity ?? 0),
-      )
-      .sort((a, b) => bytesOf(b) - bytesOf(a));
-    const bytes = growing.reduce((sum, request) => sum + bytesOf(request), 0);
-    if (growing[0] !== undefined && !this.#module.can_allocate(bytes))
-      throw outOfMemory(growing[0].argument, bytes);
-    return requests.map(({ kind, argument, length }) => {
-      const kept = this.#handles.get(key(kind, argument));
-      if (kept !== undefined) {
-        if (!kept.resize(length)) throw outOfMemory(argument, length * bytesPerElement[kind]);
-        return kept;
-      }
-      const made = allocate(this.#module, kind, argument, length);
-      this.#handles.set(key(kind, argument), made);
-      return made;
-    });
+  /** A region of that length, if there is one with room for it. */
+  find({ kind, argument, length }: Request): Region<Kind> | undefined {
+    const kept = this.#regions[kind].get(argument);
+    if (kept === undefined || length > kept.capacity) return undefined;
+    kept.resize(length);
+    return kept;
   }
-}
 
-function key(kind: Kind, argument: string): string {
-  return `${kind} ${argument}`;
+  /** Make regions of those lengths. Throws `out_of_memory`, and then the memory has not grown. */
+  make(requests: readonly Request[]): void {
+    const bytesOf = ({ kind, length }: Request) => length * bytesPerElement[kind];
+    const bytes = requests.reduce((sum, request) => sum + bytesOf(request), 0);
+    if (!this.#module.can_allocate(bytes)) {
+      const largest = requests.reduce((a, b) => (bytesOf(b) > bytesOf(a) ? b : a));
+      throw outOfMemory(largest.argument, bytes);
+    }
+    for (const request of requests) {
+      const { kind, argument, length } = request;
+      const kept = this.#regions[kind].get(argument);
+      if (kept === undefined)
+        this.#regions[kind].set(argument, allocate(this.#module, kind, argument, length));
+      else if (!kept.resize(length)) throw outOfMemory(argument, bytesOf(request));
+    }
+  }
 }

@@ -31,7 +31,7 @@ export abstract class Cache implements Disposable {
     this.capacity = extents.capacity;
     this.#caller = caller;
     const bytes = 4 * lengths.reduce((sum, length) => sum + length, 0);
-    if (!caller.ask((module) => module.can_allocate(bytes))) throw outOfMemory("capacity", bytes);
+    if (!caller.module.can_allocate(bytes)) throw outOfMemory("capacity", bytes);
     try {
       for (const length of lengths) this.#buffers.push(allocate(length));
     } catch (error) {

@@ -1,23 +1,22 @@
 import { RopewalkError } from "./errors.js";
 
-/** Embind lets NaN and "8" pass for integers, so that every number is checked before it crosses. */
+/**
+ * Embind lets NaN and "8" pass for integers, so that every number is checked before it crosses. What is allowed is put
+ * into words only where it is not what was given: to make the words takes longer than to check.
+ */
 
 /** Most elements that one tensor may have. */
 export const maxElements = 2 ** 31 - 1;
 
-function number(argument: string, value: unknown, allowed: string): number {
-  if (typeof value !== "number") throw new RopewalkError("bad_type", argument, value, allowed);
-  return value;
+function refuseNumber(argument: string, value: unknown, allowed: string): never {
+  throw new RopewalkError(typeof value === "number" ? "bad_value" : "bad_type", argument, value, allowed);
 }
 
 /** An integer from `least` to `most`. */
 export function integer(argument: string, value: unknown, least: number, most: number, more = ""): number {
-  const allowed = `an integer from ${least} to ${most}${more}`;
-  const checked = number(argument, value, allowed);
-  if (!Number.isInteger(checked) || checked < least || checked > most) {
-    throw new RopewalkError("bad_value", argument, value, allowed);
-  }
-  return checked;
+  if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most)
+    return value as number;
+  return refuseNumber(argument, value, `an integer from ${least} to ${most}${more}`);
 }
 
 /** An extent of a tensor. */
@@ -34,55 +33,43 @@ export function uint32(argument: string, value: unknown): number {
 }
 
 export function finite(argument: string, value: unknown): number {
-  const checked = number(argument, value, "a finite number");
-  if (!Number.isFinite(checked)) throw new RopewalkError("bad_value", argument, value, "a finite number");
-  return checked;
+  return Number.isFinite(value) ? (value as number) : refuseNumber(argument, value, "a finite number");
 }
+
+const isFiniteF32 = (value: unknown) =>
+  Number.isFinite(value) && Number.isFinite(Math.fround(value as number));
 
 /** A number that stays finite as a float32. */
 export function finiteF32(argument: string, value: unknown): number {
-  const allowed = "a number that is finite as a float32";
-  const checked = number(argument, value, allowed);
-  if (!Number.isFinite(Math.fround(checked))) throw new RopewalkError("bad_value", argument, value, allowed);
-  return checked;
+  if (isFiniteF32(value)) return value as number;
+  return refuseNumber(argument, value, "a number that is finite as a float32");
 }
 
 /** A number >= 0 that stays finite as a float32. */
 export function notNegativeF32(argument: string, value: unknown): number {
-  const allowed = "a number >= 0 that is finite as a float32";
-  const checked = number(argument, value, allowed);
-  if (!(checked >= 0 && Number.isFinite(Math.fround(checked)))) {
-    throw new RopewalkError("bad_value", argument, value, allowed);
-  }
-  return checked;
+  if (isFiniteF32(value) && (value as number) >= 0) return value as number;
+  return refuseNumber(argument, value, "a number >= 0 that is finite as a float32");
 }
 
 /** A number from `least` to `most`, fractions included. */
 export function within(argument: string, value: unknown, least: number, most: number): number {
-  const allowed = `a number from ${least} to ${most}`;
-  const checked = number(argument, value, allowed);
-  if (!(checked >= least && checked <= most)) throw new RopewalkError("bad_value", argument, value, allowed);
-  return checked;
+  if (Number.isFinite(value) && (value as number) >= least && (value as number) <= most)
+    return value as number;
+  return refuseNumber(argument, value, `a number from ${least} to ${most}`);
 }
 
 /** A finite number >= 0. */
 export function notNegative(argument: string, value: unknown): number {
-  const allowed = "a finite number >= 0";
-  const checked = number(argument, value, allowed);
-  if (!(checked >= 0 && Number.isFinite(checked)))
-    throw new RopewalkError("bad_value", argument, value, allowed);
-  return checked;
+  if (Number.isFinite(value) && (value as number) >= 0) return value as number;
+  return refuseNumber(argument, value, "a finite number >= 0");
 }
 
 /** A number that frequencies can be the powers of. */
 export const base = (argument: string, value: unknown): number => within(argument, value, 1e-100, 1e100);
 
 export function positive(argument: string, value: unknown): number {
-  const allowed = "a finite number > 0";
-  const checked = number(argument, value, allowed);
-  if (!(checked > 0 && Number.isFinite(checked)))
-    throw new RopewalkError("bad_value", argument, value, allowed);
-  return checked;
+  if (Number.isFinite(value) && (value as number) > 0) return value as number;
+  return refuseNumber(argument, value, "a finite number > 0");
 }
 
 export function boolean(argument: string, value: unknown): boolean {
@@ -95,22 +82,17 @@ export function oneOf<Choice extends string>(
   value: unknown,
   choices: readonly Choice[],
 ): Choice {
+  if (choices.includes(value as Choice)) return value as Choice;
   const allowed = choices.map((choice) => JSON.stringify(choice)).join(" or ");
-  if (typeof value !== "string") throw new RopewalkError("bad_type", argument, value, allowed);
-  if (!choices.includes(value as Choice)) throw new RopewalkError("bad_value", argument, value, allowed);
-  return value as Choice;
+  throw new RopewalkError(typeof value === "string" ? "bad_value" : "bad_type", argument, value, allowed);
 }
 
 /** The product of a tensor's extents; `argument` names the tensor. */
-export function elements(argument: string, ...extents: number[]): number {
-  const product = extents.reduce((a, b) => a * b, 1);
+export function elements(argument: string, a: number, b: number, c = 1, d = 1): number {
+  const product = a * b * c * d;
   if (product > maxElements) {
-    throw new RopewalkError(
-      "bad_shape",
-      argument,
-      product,
-      `fewer than 2^31 elements in ${extents.join(" × ")}`,
-    );
+    const extents = [a, b, c, d].filter((extent) => extent > 1).join(" × ");
+    throw new RopewalkError("bad_shape", argument, product, `fewer than 2^31 elements in ${extents}`);
   }
   return product;
 }

@@ -1,16 +1,6 @@
 /** The encodings that are added to the embedding, and what makes the embedding that they are added to. */
-import type { F32Buffer } from "./buffers.js";
 import * as check from "./checks.js";
-import {
-  type Caller,
-  changed,
-  counted,
-  type F32Tensor,
-  type I32Tensor,
-  type Into,
-  input,
-  output,
-} from "./tensors.js";
+import type { Caller, F32Tensor, I32Tensor, Into, Slot } from "./tensors.js";
 
 /** Where the tokens stand, in tokens: one by one, or as a run. */
 export type Positions =
@@ -84,86 +74,79 @@ export interface LinearOptions {
 }
 
 /** The positions of a call: as they were given, or counted out in the engine's own memory. */
-export function positions(options: Positions) {
-  check.record(options);
+export function positions(caller: Caller, options: Positions): Slot<"i32"> {
   const { positionIds, seqLen, positionOffset } = options as { [Name in string]?: unknown };
   if (positionIds !== undefined) {
     check.absent("seqLen", seqLen, "nothing beside positionIds");
     check.absent("positionOffset", positionOffset, "nothing beside positionIds");
-    return input("i32", "positionIds", positionIds);
+    return caller.input("i32", "positionIds", positionIds);
   }
   const length = check.size("seqLen", seqLen);
   const first = check.int32("positionOffset", check.or(positionOffset, 0));
   check.int32("positionOffset + seqLen - 1", first + length - 1);
-  return counted("i32", length, first);
-}
-
-function encoding(options: EncodingOptions & Partial<Into>) {
-  const positionIds = positions(options);
-  const dim = check.size("dim", options.dim);
-  const out = output("f32", "out", options.out, check.elements("out", positionIds.length, dim));
-  return { positionIds, dim, out };
+  return caller.counted("positionIds", length, first);
 }
 
 export function integerEncoding(caller: Caller, options: EncodingOptions & Partial<Into>) {
-  const { positionIds, dim, out } = encoding(options);
-  return caller.call({ positionIds, out }, (module, b) => module.integer_encoding(b.positionIds, dim, b.out))
-    .out;
+  const positionIds = positions(caller, options);
+  const dim = check.size("dim", options.dim);
+  const out = caller.output("f32", "out", options.out, check.elements("out", positionIds.length, dim));
+  caller.check(caller.enter().integer_encoding(positionIds.handle, dim, out.handle));
+  return caller.result(out);
 }
 
 export function binaryEncoding(caller: Caller, options: EncodingOptions & Partial<Into>) {
-  const { positionIds, dim, out } = encoding(options);
-  return caller.call({ positionIds, out }, (module, b) => module.binary_encoding(b.positionIds, dim, b.out))
-    .out;
+  const positionIds = positions(caller, options);
+  const dim = check.size("dim", options.dim);
+  const out = caller.output("f32", "out", options.out, check.elements("out", positionIds.length, dim));
+  caller.check(caller.enter().binary_encoding(positionIds.handle, dim, out.handle));
+  return caller.result(out);
 }
 
 export function sinusoidalEncoding(caller: Caller, options: SinusoidalOptions & Partial<Into>) {
-  const { positionIds, dim, out } = encoding(options);
+  const positionIds = positions(caller, options);
+  const dim = check.size("dim", options.dim);
+  const out = caller.output("f32", "out", options.out, check.elements("out", positionIds.length, dim));
   const base = check.base("base", check.or(options.base, 10_000));
-  return caller.call({ positionIds, out }, (module, b) =>
-    module.sinusoidal_encoding(b.positionIds, dim, base, b.out),
-  ).out;
+  caller.check(caller.enter().sinusoidal_encoding(positionIds.handle, dim, base, out.handle));
+  return caller.result(out);
 }
 
 export function seededEmbedding(caller: Caller, options: SeededEmbeddingOptions & Partial<Into>) {
-  check.record(options);
-  const tokenIds = input("i32", "tokenIds", options.tokenIds);
+  const tokenIds = caller.input("i32", "tokenIds", options.tokenIds);
   const dim = check.size("dim", options.dim);
   const seed = check.uint32("seed", options.seed);
-  const out = output("f32", "out", options.out, check.elements("out", tokenIds.length, dim));
-  return caller.call({ tokenIds, out }, (module, b) => module.seeded_embedding(b.tokenIds, dim, seed, b.out))
-    .out;
+  const out = caller.output("f32", "out", options.out, check.elements("out", tokenIds.length, dim));
+  caller.check(caller.enter().seeded_embedding(tokenIds.handle, dim, seed, out.handle));
+  return caller.result(out);
 }
 
-export function seededProjection(caller: Caller, options: SeededProjectionOptions & { out?: F32Buffer }) {
-  check.record(options);
+export function seededProjection(caller: Caller, options: SeededProjectionOptions & Partial<Into>) {
   const seed = check.uint32("seed", options.seed);
   const stream = check.uint32("stream", options.stream);
   const outDim = check.size("outDim", options.outDim);
   const inDim = check.size("inDim", options.inDim);
-  const out = output("f32", "out", options.out, check.elements("out", outDim, inDim));
-  return caller.call({ out }, (module, b) => module.seeded_projection(seed, stream, outDim, inDim, b.out))
-    .out;
+  const out = caller.output("f32", "out", options.out, check.elements("out", outDim, inDim));
+  caller.check(caller.enter().seeded_projection(seed, stream, outDim, inDim, out.handle));
+  return caller.result(out);
 }
 
 export function addEncoding(caller: Caller, options: AddEncodingOptions) {
-  check.record(options);
-  const x = changed("f32", "x", options.x);
+  const x = caller.changed("f32", "x", options.x);
   const dim = check.size("dim", options.dim);
   check.divides("dim", dim, "the length of x", x.length);
-  const encoding = input("f32", "encoding", options.encoding, x.length);
-  return caller.call({ encoding, x }, (module, b) => module.add_encoding(b.encoding, b.x, dim)).x;
+  const encoding = caller.input("f32", "encoding", options.encoding, x.length);
+  caller.check(caller.enter().add_encoding(encoding.handle, x.handle, dim));
+  return caller.result(x);
 }
 
 export function linear(caller: Caller, options: LinearOptions & Partial<Into>) {
-  check.record(options);
   const rows = check.size("rows", options.rows);
   const inDim = check.size("inDim", options.inDim);
   const outDim = check.size("outDim", options.outDim);
-  const x = input("f32", "x", options.x, check.elements("x", rows, inDim));
-  const weight = input("f32", "weight", options.weight, check.elements("weight", outDim, inDim));
-  const out = output("f32", "out", options.out, check.elements("out", rows, outDim));
-  return caller.call({ x, weight, out }, (module, b) =>
-    module.linear(b.x, b.weight, rows, inDim, outDim, b.out),
-  ).out;
+  const x = caller.input("f32", "x", options.x, check.elements("x", rows, inDim));
+  const weight = caller.input("f32", "weight", options.weight, check.elements("weight", outDim, inDim));
+  const out = caller.output("f32", "out", options.out, check.elements("out", rows, outDim));
+  caller.check(caller.enter().linear(x.handle, weight.handle, rows, inDim, outDim, out.handle));
+  return caller.result(out);
 }

@@ -1,7 +1,7 @@
 /** The order in which heads stand, which attention, caches and rotation have in common. */
 import * as check from "./checks.js";
 import type * as wasm from "./generated/ropewalk.mjs";
-import type { Caller } from "./tensors.js";
+import type { Caller, Slot } from "./tensors.js";
 
 /**
  * The order of the heads of a batch: `bshd` [batch, len, nHeads, headDim], which is also [batch, len, nHeads · headDim];
@@ -17,42 +17,40 @@ export interface HeadsOptions {
   batch?: number;
 }
 
-/** The extents of a tensor of heads; `capacity` is how many rows there is room for, `len` if not given. */
-export interface Heads {
-  format: HeadsFormat;
-  batch: number;
-  len: number;
-  nHeads: number;
-  headDim: number;
-  capacity?: number;
-}
+const formats = ["bshd", "bhsd"] as const satisfies readonly HeadsFormat[];
 
-export function headsOptions(options: HeadsOptions): Required<HeadsOptions> {
-  check.record(options);
-  return {
-    format: check.oneOf("format", check.or(options.format, "bshd"), ["bshd", "bhsd"]),
-    batch: check.size("batch", check.or(options.batch, 1)),
-  };
-}
+export const formatOf = (options: HeadsOptions): HeadsFormat =>
+  check.oneOf("format", check.or(options.format, "bshd"), formats);
 
-/** As the kernels take them. */
-export function crossing(caller: Caller, { format, batch, len, nHeads, headDim, capacity = len }: Heads) {
-  return caller.ask((module) => ({
-    format: module.HeadsFormat[format],
-    batch,
-    capacity,
-    len,
-    n_heads: nHeads,
-    head_dim: headDim,
-  }));
-}
+export const batchOf = (options: { batch?: number }): number =>
+  check.size("batch", check.or(options.batch, 1));
 
-/** Elements of a tensor of heads. */
-export function headElements(argument: string, { batch, len, nHeads, headDim }: Heads): number {
-  return check.elements(argument, batch, len, nHeads, headDim);
-}
+/** A tensor of heads that the kernel reads. */
+export const headsInput = (
+  caller: Caller,
+  argument: string,
+  given: unknown,
+  batch: number,
+  len: number,
+  nHeads: number,
+  headDim: number,
+): Slot<"f32"> => caller.input("f32", argument, given, check.elements(argument, batch, len, nHeads, headDim));
 
-/** The same extents as [batch, outer, rows, inner], of which the cache kernel knows no more. */
-export function asRows({ format, nHeads, headDim }: Pick<Heads, "format" | "nHeads" | "headDim">) {
-  return format === "bshd" ? { outer: 1, inner: nHeads * headDim } : { outer: nHeads, inner: headDim };
-}
+/** A tensor of heads that the kernel writes. */
+export const headsOutput = (
+  caller: Caller,
+  argument: string,
+  given: unknown,
+  batch: number,
+  len: number,
+  nHeads: number,
+  headDim: number,
+): Slot<"f32"> =>
+  caller.output("f32", argument, given, check.elements(argument, batch, len, nHeads, headDim));
+
+// The cache kernel knows no more of heads than [batch, outer, rows, inner].
+
+export const outerOf = (format: HeadsFormat, nHeads: number): number => (format === "bshd" ? 1 : nHeads);
+
+export const innerOf = (format: HeadsFormat, nHeads: number, headDim: number): number =>
+  format === "bshd" ? nHeads * headDim : headDim;

@@ -4,14 +4,15 @@ import { Cache } from "./cache.js";
 import * as check from "./checks.js";
 import type * as wasm from "./generated/ropewalk.mjs";
 import {
-  asRows,
-  type Heads,
+  batchOf,
+  formatOf,
   type HeadsFormat,
   type HeadsOptions,
-  headElements,
-  headsOptions,
+  headsInput,
+  innerOf,
+  outerOf,
 } from "./heads.js";
-import { type Caller, changed, counted, type F32Tensor, type I32Tensor, input, optional } from "./tensors.js";
+import type { Caller, F32Tensor, I32Tensor, Slot } from "./tensors.js";
 
 /** What {@link Ropewalk.kvCache} takes. */
 export interface KvCacheOptions extends HeadsOptions {
@@ -64,7 +65,8 @@ export class KvCache extends Cache {
 
   /** Made by `Ropewalk.kvCache()`. @internal */
   constructor(caller: Caller, allocate: (length: number) => F32Buffer, options: KvCacheOptions) {
-    const { format, batch } = headsOptions(options);
+    const format = formatOf(options);
+    const batch = batchOf(options);
     const capacity = check.size("capacity", options.capacity);
     const nKvHeads = check.size("nKvHeads", options.nKvHeads);
     const headDim = check.size("headDim", options.headDim);
@@ -87,48 +89,58 @@ export class KvCache extends Cache {
    */
   append(options: AppendOptions): void {
     this.checkAlive();
-    check.record(options);
+    this.caller.run(this.#append, options);
+  }
+
+  // Made once for a cache, not at every call.
+  readonly #append = (caller: Caller, options: AppendOptions): void => {
+    const { batch, nKvHeads, headDim, vHeadDim } = this;
     const len = check.size("len", check.or(options.len, 1));
     this.checkRoom("len", len);
-    const added = (name: "key" | "value", dim: number) =>
-      input("f32", name, options[name], headElements(name, this.#heads(len, dim)));
-    const slots = {
-      key: added("key", this.headDim),
-      value: added("value", this.vHeadDim),
-      cacheKey: changed("f32", "cache", this.buffer(0)),
-      cacheValue: changed("f32", "cache", this.buffer(1)),
-      writeIndices: counted("i32", this.batch, this.length, 0),
-    };
-    const { batch, capacity } = this;
-    this.caller.call(slots, (module, b) => {
-      const write = (from: wasm.F32Buffer, to: wasm.F32Buffer, dim: number) => {
-        const { outer, inner } = asRows(this.#heads(len, dim));
-        return module.write_cache(from, b.writeIndices, batch, outer, len, capacity, inner, false, to);
-      };
-      return write(b.key, b.cacheKey, this.headDim) ?? write(b.value, b.cacheValue, this.vHeadDim);
-    });
+    const key = headsInput(caller, "key", options.key, batch, len, nKvHeads, headDim);
+    const value = headsInput(caller, "value", options.value, batch, len, nKvHeads, vHeadDim);
+    const keys = caller.changed("f32", "cache", this.buffer(0));
+    const values = caller.changed("f32", "cache", this.buffer(1));
+    const writeIndices = caller.counted("writeIndices", batch, this.length, 0);
+    const module = caller.enter();
+    caller.check(this.#write(module, key, writeIndices, len, headDim, keys));
+    caller.check(this.#write(module, value, writeIndices, len, vHeadDim, values));
     this.extend(len);
+  };
+
+  #write(
+    module: wasm.MainModule,
+    added: Slot<"f32">,
+    writeIndices: Slot<"i32">,
+    len: number,
+    dim: number,
+    cache: Slot<"f32">,
+  ) {
+    const outer = outerOf(this.format, this.nKvHeads);
+    const inner = innerOf(this.format, this.nKvHeads, dim);
+    const { batch, capacity } = this;
+    return module.write_cache(
+      added.handle,
+      writeIndices.handle,
+      batch,
+      outer,
+      len,
+      capacity,
+      inner,
+      false,
+      cache.handle,
+    );
   }
 
   /** Copies of what it holds. */
   read(): KvCacheContent {
     this.checkAlive();
-    const content = (index: number, dim: number) => {
-      const { outer, inner } = asRows(this.#heads(this.length, dim));
-      return this.held(index, outer, inner);
+    const { format, nKvHeads, headDim, vHeadDim } = this;
+    const outer = outerOf(format, nKvHeads);
+    return {
+      key: this.held(0, outer, innerOf(format, nKvHeads, headDim)),
+      value: this.held(1, outer, innerOf(format, nKvHeads, vHeadDim)),
     };
-    return { key: content(0, this.headDim), value: content(1, this.vHeadDim) };
-  }
-
-  /** What attention, called by `caller`, reads. @internal */
-  tensors(caller: Caller) {
-    this.checkOwner(caller);
-    const keys = { ...this.#heads(this.length, this.headDim), capacity: this.capacity };
-    return { key: this.buffer(0), value: this.buffer(1), keys, vHeadDim: this.vHeadDim };
-  }
-
-  #heads(len: number, headDim: number): Heads {
-    return { format: this.format, batch: this.batch, len, nHeads: this.nKvHeads, headDim };
   }
 }
 
@@ -155,21 +167,32 @@ export interface WriteCacheOptions {
 }
 
 export function writeCache(caller: Caller, options: WriteCacheOptions) {
-  check.record(options);
-  const batch = check.size("batch", check.or(options.batch, 1));
+  const batch = batchOf(options);
   const outer = check.size("outer", check.or(options.outer, 1));
   const capacity = check.size("capacity", options.capacity);
   const rows = check.size("rows", options.rows);
   const inner = check.size("inner", options.inner);
   const circular = check.boolean("circular", check.or(options.circular, false));
-  const slots = {
-    update: input("f32", "update", options.update, check.elements("update", batch, outer, rows, inner)),
-    writeIndices: optional("i32", "writeIndices", options.writeIndices, batch),
-    cache: changed("f32", "cache", options.cache, check.elements("cache", batch, outer, capacity, inner)),
-  };
-  return caller.call(slots, (module, b) =>
-    module.write_cache(b.update, b.writeIndices, batch, outer, rows, capacity, inner, circular, b.cache),
-  ).cache;
+  const added = check.elements("update", batch, outer, rows, inner);
+  const update = caller.input("f32", "update", options.update, added);
+  const writeIndices = caller.optional("i32", "writeIndices", options.writeIndices, batch);
+  const kept = check.elements("cache", batch, outer, capacity, inner);
+  const cache = caller.changed("f32", "cache", options.cache, kept);
+  const module = caller.enter();
+  caller.check(
+    module.write_cache(
+      update.handle,
+      writeIndices.handle,
+      batch,
+      outer,
+      rows,
+      capacity,
+      inner,
+      circular,
+      cache.handle,
+    ),
+  );
+  return caller.result(cache);
 }
 
 /** The shape of what a model caches for a token. */
@@ -231,26 +254,23 @@ export interface CacheBytes {
   bytes: number;
 }
 
-export function cacheBytes(caller: Caller, options: CacheBytesOptions): CacheBytes {
-  check.record(options);
+export function cacheBytes({ module }: Caller, options: CacheBytesOptions): CacheBytes {
   const given = options as { [Name in string]?: unknown };
   const kind = check.oneOf("kind", given.kind, ["mha", "gqa", "mqa", "mla"]);
   const size = (name: string, fallback?: number) => check.size(name, check.or(given[name], fallback));
   const bytesPerElement = check.within("bytesPerElement", given.bytesPerElement, 1 / 8, 8);
   const latent = kind === "mla";
   const headDim = latent ? 1 : size("headDim");
-  const shape = {
-    n_layers: size("nLayers", 1),
-    n_kv_heads: kind === "mha" ? size("nHeads") : kind === "gqa" ? size("nKvHeads") : 1,
-    head_dim: headDim,
-    v_head_dim: latent ? 1 : size("vHeadDim", headDim),
-    kv_lora_rank: latent ? size("kvLoraRank") : 0,
-    qk_rope_head_dim: latent ? size("qkRopeHeadDim") : 0,
-  };
-  const tokens = size("seqLen", 1) * size("batch", 1);
-  const elementsPerToken = caller.ask((module) =>
-    module.cache_elements_per_token({ kind: module.CacheKind[latent ? "latent" : "heads"], ...shape }),
+  const elementsPerToken = module.cache_elements_per_token(
+    module.CacheKind[latent ? "latent" : "heads"],
+    size("nLayers", 1),
+    kind === "mha" ? size("nHeads") : kind === "gqa" ? size("nKvHeads") : 1,
+    headDim,
+    latent ? 1 : size("vHeadDim", headDim),
+    latent ? size("kvLoraRank") : 0,
+    latent ? size("qkRopeHeadDim") : 0,
   );
+  const tokens = size("seqLen", 1) * size("batch", 1);
   const bytesPerToken = elementsPerToken * bytesPerElement;
   return { elementsPerToken, bytesPerToken, bytes: bytesPerToken * tokens };
 }

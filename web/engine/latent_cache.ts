@@ -2,7 +2,7 @@
 import type { F32Buffer } from "./buffers.js";
 import { Cache } from "./cache.js";
 import * as check from "./checks.js";
-import { type Caller, changed, counted, type F32Tensor, input } from "./tensors.js";
+import type { Caller, F32Tensor } from "./tensors.js";
 
 /** What {@link Ropewalk.latentCache} takes. */
 export interface LatentCacheOptions {
@@ -62,21 +62,25 @@ export class LatentCache extends Cache {
    */
   append(options: AppendLatentsOptions): void {
     this.checkAlive();
-    check.record(options);
-    const len = check.size("len", check.or(options.len, 1));
-    this.checkRoom("len", len);
+    this.caller.run(this.#append, options);
+  }
+
+  // Made once for a cache, not at every call.
+  readonly #append = (caller: Caller, options: AppendLatentsOptions): void => {
     const { batch, capacity } = this;
     const width = this.#width;
-    const slots = {
-      latents: input("f32", "latents", options.latents, check.elements("latents", batch, len, width)),
-      cache: changed("f32", "cache", this.buffer(0)),
-      writeIndices: counted("i32", batch, this.length, 0),
-    };
-    this.caller.call(slots, (module, b) =>
-      module.write_cache(b.latents, b.writeIndices, batch, 1, len, capacity, width, false, b.cache),
+    const len = check.size("len", check.or(options.len, 1));
+    this.checkRoom("len", len);
+    const added = check.elements("latents", batch, len, width);
+    const latents = caller.input("f32", "latents", options.latents, added);
+    const cache = caller.changed("f32", "cache", this.buffer(0));
+    const at = caller.counted("writeIndices", batch, this.length, 0);
+    const module = caller.enter();
+    caller.check(
+      module.write_cache(latents.handle, at.handle, batch, 1, len, capacity, width, false, cache.handle),
     );
     this.extend(len);
-  }
+  };
 
   /** A copy of what it holds, [batch, length, kvLoraRank + qkRopeHeadDim]. */
   read(): Float32Array {

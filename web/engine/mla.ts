@@ -1,21 +1,14 @@
 /** Multi-head latent attention: checks of its many tensors, the call, and what it costs. */
+import { attentionScratch, softmaxScaleOf } from "./attention.js";
 import type { F32Buffer } from "./buffers.js";
 import * as check from "./checks.js";
 import { RopewalkError } from "./errors.js";
 import type * as wasm from "./generated/ropewalk.mjs";
+import { batchOf } from "./heads.js";
 import { KvCache } from "./kv_cache.js";
 import { LatentCache } from "./latent_cache.js";
 import type { Asked, Flat, Unless } from "./results.js";
-import {
-  type Caller,
-  changed,
-  type F32Tensor,
-  input,
-  output,
-  requested,
-  type Slot,
-  scratch,
-} from "./tensors.js";
+import { type Caller, type F32Tensor, notGiven } from "./tensors.js";
 
 /**
  * The two computations of latent attention, which are one by associativity: `naive` expands keys and values of every head
@@ -136,51 +129,86 @@ export type MlaResult<Options> = Flat<
 >;
 
 const forms = ["naive", "absorbed"] as const;
+const naive = ["naive"] as const;
 
-function shapeOf(options: MlaShape) {
-  const size = (name: keyof MlaShape) => check.size(name, options[name]);
-  const rope = size("qkRopeHeadDim");
-  check.even("qkRopeHeadDim", rope);
-  return {
-    hidden_size: size("hiddenSize"),
-    n_heads: size("nHeads"),
-    q_lora_rank: options.qLoraRank === undefined ? 0 : size("qLoraRank"),
-    kv_lora_rank: size("kvLoraRank"),
-    qk_nope_head_dim: size("qkNopeHeadDim"),
-    qk_rope_head_dim: rope,
-    v_head_dim: size("vHeadDim"),
-  };
+const sizeOf = (name: keyof MlaShape, options: MlaShape) => check.size(name, options[name]);
+
+function ropeHeadDimOf(options: MlaShape): number {
+  const dim = sizeOf("qkRopeHeadDim", options);
+  check.even("qkRopeHeadDim", dim);
+  return dim;
+}
+
+/** 0 for none. */
+const qLoraRankOf = (options: MlaShape) =>
+  options.qLoraRank === undefined ? 0 : sizeOf("qLoraRank", options);
+
+function checkExtent(cache: LatentCache | KvCache, name: string, given: unknown, wanted: unknown): void {
+  if (given !== wanted) {
+    throw new RopewalkError("bad_shape", "cache", cache, `one with ${name} ${wanted}, not ${given}`);
+  }
 }
 
 /** Throws unless a cache is for such a layer. */
-function checkCache(cache: unknown, caller: Caller, wanted: Record<string, number | string>): void {
+function checkCache(
+  cache: unknown,
+  caller: Caller,
+  batch: number,
+  nHeads: number,
+  kvRank: number,
+  rope: number,
+  qkDim: number,
+  vDim: number,
+): asserts cache is LatentCache | KvCache {
   if (!(cache instanceof LatentCache || cache instanceof KvCache)) {
     throw new RopewalkError("bad_type", "cache", cache, "a LatentCache or a KvCache");
   }
   cache.checkOwner(caller);
-  for (const [name, value] of Object.entries(wanted)) {
-    const given = (cache as unknown as Record<string, unknown>)[name];
-    if (given !== undefined && given !== value) {
-      throw new RopewalkError("bad_shape", "cache", cache, `one with ${name} ${value}, not ${given}`);
-    }
+  checkExtent(cache, "batch", cache.batch, batch);
+  if (cache instanceof LatentCache) {
+    checkExtent(cache, "kvLoraRank", cache.kvLoraRank, kvRank);
+    checkExtent(cache, "qkRopeHeadDim", cache.qkRopeHeadDim, rope);
+  } else {
+    checkExtent(cache, "nKvHeads", cache.nKvHeads, nHeads);
+    checkExtent(cache, "headDim", cache.headDim, qkDim);
+    checkExtent(cache, "vHeadDim", cache.vHeadDim, vDim);
+    checkExtent(cache, "format", cache.format, "bshd");
   }
 }
 
-export function mla<Options extends MlaOptions>(caller: Caller, options: Options) {
-  check.record(options);
-  const shape = shapeOf(options);
+/** A weight, of `rows` outputs. */
+const matrix = (caller: Caller, name: string, given: unknown, rows: number, columns: number) =>
+  caller.input("f32", name, given, check.elements(name, rows, columns));
+
+/** What is computed on the way: an array if the caller wants to see it, else the kernel's own room. */
+const between = (
+  caller: Caller,
+  name: string,
+  isWanted: boolean,
+  batch: number,
+  len: number,
+  nHeads: number,
+  dim: number,
+) => caller.scratch("f32", name, check.elements(name, batch, len, nHeads, dim), isWanted);
+
+const latentQueries = ["qAProj", "qALayernorm", "qBProj"] as const;
+
+export function mla<Options extends MlaOptions>(caller: Caller, options: Options): MlaResult<Options> {
+  const rope = ropeHeadDimOf(options);
+  const hidden = sizeOf("hiddenSize", options);
+  const nHeads = sizeOf("nHeads", options);
+  const qRank = qLoraRankOf(options);
+  const kvRank = sizeOf("kvLoraRank", options);
+  const nope = sizeOf("qkNopeHeadDim", options);
+  const vDim = sizeOf("vHeadDim", options);
   const qLen = check.size("qLen", options.qLen);
-  const batch = check.size("batch", check.or(options.batch, 1));
-  const { hidden_size: hidden, n_heads: nHeads, q_lora_rank: qRank, kv_lora_rank: kvRank } = shape;
-  const { qk_nope_head_dim: nope, qk_rope_head_dim: rope, v_head_dim: vDim } = shape;
+  const batch = batchOf(options);
   const qkDim = nope + rope;
   const latentDim = kvRank + rope;
 
   const { cache } = options;
   if (cache !== undefined) {
-    // Names that a cache of the other kind does not have are not compared.
-    const heads = { nKvHeads: nHeads, headDim: qkDim, vHeadDim: vDim, format: "bshd" };
-    checkCache(cache, caller, { batch, kvLoraRank: kvRank, qkRopeHeadDim: rope, ...heads });
+    checkCache(cache, caller, batch, nHeads, kvRank, rope, qkDim, vDim);
     cache.checkRoom("qLen", qLen);
   }
   const keptHeads = cache instanceof KvCache ? cache : undefined;
@@ -188,117 +216,117 @@ export function mla<Options extends MlaOptions>(caller: Caller, options: Options
   const form = check.oneOf(
     "form",
     check.or(options.form, keptHeads ? "naive" : "absorbed"),
-    keptHeads ? ["naive"] : forms,
+    keptHeads ? naive : forms,
   );
   const isNaive = form === "naive";
   const kvLen = (cache?.length ?? 0) + qLen;
 
   const causal = check.boolean("causal", check.or(options.causal, false));
-  const softmaxScale = check.finiteF32("softmaxScale", check.or(options.softmaxScale, 1 / Math.sqrt(qkDim)));
+  const softmaxScale = softmaxScaleOf(options);
   const epsilon = check.notNegative("epsilon", check.or(options.epsilon, 1e-6));
   const steps = check.boolean("steps", check.or(options.steps, false));
 
   const tokens = batch * qLen;
-  const matrix = (name: keyof MlaOptions, rows: number, columns: number) =>
-    input("f32", name, options[name], check.elements(name, rows, columns));
-  const latentQueries = ["qAProj", "qALayernorm", "qBProj"] as const;
+  const x = matrix(caller, "x", options.x, tokens, hidden);
+  const qAProj = qRank === 0 ? notGiven : matrix(caller, "qAProj", options.qAProj, qRank, hidden);
+  const qALayernorm = qRank === 0 ? notGiven : matrix(caller, "qALayernorm", options.qALayernorm, 1, qRank);
   if (qRank === 0) {
     for (const name of latentQueries) check.absent(name, options[name], "nothing without qLoraRank");
   } else {
     check.absent("qProj", options.qProj, "nothing beside qLoraRank");
   }
+  const qBProj =
+    qRank === 0
+      ? matrix(caller, "qProj", options.qProj, nHeads * qkDim, hidden)
+      : matrix(caller, "qBProj", options.qBProj, nHeads * qkDim, qRank);
+  const kvAProj = matrix(caller, "kvAProj", options.kvAProj, latentDim, hidden);
+  const kvALayernorm = matrix(caller, "kvALayernorm", options.kvALayernorm, 1, kvRank);
+  const kvBProj = matrix(caller, "kvBProj", options.kvBProj, nHeads * (nope + vDim), kvRank);
+  const oProj = matrix(caller, "oProj", options.oProj, hidden, nHeads * vDim);
   // A row for each token of each sequence, or of one sequence for all.
   const perToken = (options.cos as { length?: unknown } | undefined)?.length === (tokens * rope) / 2;
   const turns = (perToken ? tokens : qLen) * (rope / 2);
-  // What the caller wants to see goes out as an array; else it is the kernel's own room.
-  const step = (name: string, ...extents: number[]): Slot<"f32"> => ({
-    ...scratch("f32", check.elements(name, ...extents)),
-    written: steps,
-  });
-  const rows = (name: string) => () => check.elements(name, batch, nHeads, qLen, kvLen);
-  const weights = requested("f32", "weights", options.weights, rows("weights"));
-  const room = caller.ask((module) => module.attention_scratch_size(kvLen));
-  // One head's room at a time, unless all is wanted.
-  const expanded = steps ? [batch, kvLen, nHeads] : [kvLen];
-  const slots = {
-    x: matrix("x", tokens, hidden),
-    qAProj: qRank === 0 ? undefined : matrix("qAProj", qRank, hidden),
-    qALayernorm: qRank === 0 ? undefined : matrix("qALayernorm", 1, qRank),
-    qProj: qRank === 0 ? matrix("qProj", nHeads * qkDim, hidden) : undefined,
-    qBProj: qRank === 0 ? undefined : matrix("qBProj", nHeads * qkDim, qRank),
-    kvAProj: matrix("kvAProj", latentDim, hidden),
-    kvALayernorm: matrix("kvALayernorm", 1, kvRank),
-    kvBProj: matrix("kvBProj", nHeads * (nope + vDim), kvRank),
-    oProj: matrix("oProj", hidden, nHeads * vDim),
-    cos: input("f32", "cos", options.cos, turns),
-    sin: input("f32", "sin", options.sin, turns),
-    latents: keptLatents
-      ? changed("f32", "cache", keptLatents.buffer(0))
-      : step("latents", batch, qLen, latentDim),
-    qLatent: qRank === 0 ? undefined : step("qLatent", tokens, qRank),
-    query: step("query", tokens, nHeads, qkDim),
-    key: keptHeads
-      ? changed("f32", "cache", keptHeads.buffer(0))
-      : isNaive
-        ? step("key", ...expanded, qkDim)
-        : undefined,
-    value: keptHeads
-      ? changed("f32", "cache", keptHeads.buffer(1))
-      : isNaive
-        ? step("value", ...expanded, vDim)
-        : undefined,
-    latentQuery: isNaive ? undefined : step("latentQuery", tokens, nHeads, latentDim),
-    latentOut: isNaive ? undefined : step("latentOut", tokens, nHeads, kvRank),
-    heads: step("heads", tokens, nHeads, vDim),
-    out: output("f32", "out", options.out, check.elements("out", tokens, hidden)),
-    weights,
-    scores: requested("f32", "scores", options.scores, rows("scores")),
-    scratch: weights === undefined ? scratch("f32", check.elements("scratch", room)) : undefined,
-  };
-  const results = caller.call(slots, (module, b) =>
+  const cos = caller.input("f32", "cos", options.cos, turns);
+  const sin = caller.input("f32", "sin", options.sin, turns);
+
+  const latents = keptLatents
+    ? caller.changed("f32", "cache", keptLatents.buffer(0))
+    : between(caller, "latents", steps, batch, qLen, 1, latentDim);
+  const qLatent = qRank === 0 ? notGiven : between(caller, "qLatent", steps, batch, qLen, 1, qRank);
+  const query = between(caller, "query", steps, batch, qLen, nHeads, qkDim);
+  // One head's keys and values at a time, unless all are wanted.
+  const key = keptHeads
+    ? caller.changed("f32", "cache", keptHeads.buffer(0))
+    : isNaive
+      ? between(caller, "key", steps, steps ? batch : 1, kvLen, steps ? nHeads : 1, qkDim)
+      : notGiven;
+  const value = keptHeads
+    ? caller.changed("f32", "cache", keptHeads.buffer(1))
+    : isNaive
+      ? between(caller, "value", steps, steps ? batch : 1, kvLen, steps ? nHeads : 1, vDim)
+      : notGiven;
+  const latentQuery = isNaive
+    ? notGiven
+    : between(caller, "latentQuery", steps, batch, qLen, nHeads, latentDim);
+  const latentOut = isNaive ? notGiven : between(caller, "latentOut", steps, batch, qLen, nHeads, kvRank);
+  const heads = between(caller, "heads", steps, batch, qLen, nHeads, vDim);
+
+  const out = caller.output("f32", "out", options.out, check.elements("out", tokens, hidden));
+  const weights = caller.requested("weights", options.weights, batch, nHeads, qLen, kvLen);
+  const scores = caller.requested("scores", options.scores, batch, nHeads, qLen, kvLen);
+  const scratch = attentionScratch(caller, weights, kvLen);
+
+  const module = caller.enter();
+  caller.check(
     module.mla(
-      shape,
-      { form: module.MlaForm[form], causal, softmax_scale: softmaxScale, epsilon },
-      {
-        batch,
-        q_len: qLen,
-        kv_len: kvLen,
-        latent_len: keptHeads ? qLen : kvLen,
-        latent_capacity: keptLatents?.capacity ?? qLen,
-        expanded_capacity: keptHeads?.capacity ?? (steps ? kvLen : 0),
-      },
-      b.x,
-      b.qAProj,
-      b.qALayernorm,
-      (b.qProj ?? b.qBProj) as wasm.F32Buffer,
-      b.kvAProj,
-      b.kvALayernorm,
-      b.kvBProj,
-      b.oProj,
-      b.cos,
-      b.sin,
-      b.latents,
-      b.qLatent,
-      b.query,
-      b.key,
-      b.value,
-      b.latentQuery,
-      b.latentOut,
-      b.heads,
-      b.out,
-      b.weights,
-      b.scores,
-      b.scratch,
+      hidden,
+      nHeads,
+      qRank,
+      kvRank,
+      nope,
+      rope,
+      vDim,
+      module.MlaForm[form],
+      causal,
+      softmaxScale,
+      epsilon,
+      batch,
+      qLen,
+      kvLen,
+      keptHeads ? qLen : kvLen,
+      keptLatents?.capacity ?? qLen,
+      keptHeads?.capacity ?? (steps ? kvLen : 0),
+      x.handle,
+      qAProj.handle,
+      qALayernorm.handle,
+      qBProj.handle,
+      kvAProj.handle,
+      kvALayernorm.handle,
+      kvBProj.handle,
+      oProj.handle,
+      cos.handle,
+      sin.handle,
+      latents.handle,
+      qLatent.handle,
+      query.handle,
+      key.handle,
+      value.handle,
+      latentQuery.handle,
+      latentOut.handle,
+      heads.handle,
+      out.handle,
+      weights.handle,
+      scores.handle,
+      scratch.handle,
     ),
   );
   cache?.extend(qLen);
-  const { out, weights: rowsOut, scores, ...between } = results;
-  return {
-    ...(out && { out }),
-    ...(rowsOut && { weights: rowsOut }),
-    ...(scores && { scores }),
-    ...(steps && { steps: between }),
-  } as unknown as MlaResult<Options>;
+  return (steps ? withSteps(caller.results()) : caller.results()) as MlaResult<Options>;
+}
+
+/** What is computed on the way stands together. */
+function withSteps({ out, weights, scores, ...steps }: Partial<MlaOutputs>) {
+  return { ...(out && { out }), ...(weights && { weights }), ...(scores && { scores }), steps };
 }
 
 /** What {@link Ropewalk.mlaCost} takes. */
@@ -341,27 +369,48 @@ export interface MlaCost {
 }
 
 export function mlaCost(caller: Caller, options: MlaCostOptions): MlaCost {
-  check.record(options);
-  const shape = shapeOf(options);
+  const rope = ropeHeadDimOf(options);
+  const hidden = sizeOf("hiddenSize", options);
+  const nHeads = sizeOf("nHeads", options);
+  const qRank = qLoraRankOf(options);
+  const kvRank = sizeOf("kvLoraRank", options);
+  const nope = sizeOf("qkNopeHeadDim", options);
+  const vDim = sizeOf("vHeadDim", options);
   const form = check.oneOf("form", options.form, forms);
   const kept = check.oneOf(
     "kept",
     check.or(options.kept, "latent"),
     form === "naive" ? ["latent", "heads"] : ["latent"],
   );
-  const batch = check.size("batch", check.or(options.batch, 1));
+  const batch = batchOf(options);
   const qLen = check.size("qLen", options.qLen);
   const kvLen = check.integer("kvLen", check.or(options.kvLen, qLen), qLen, check.maxElements);
   const causal = check.boolean("causal", check.or(options.causal, false));
-  const parts = caller.ask((module) =>
-    module.mla_cost(shape, module.MlaForm[form], module.CacheKind[kept], batch, qLen, kvLen, causal),
+  const out = caller.scratch("f64", "cost", 6);
+  const module = caller.enter();
+  caller.check(
+    module.mla_cost(
+      hidden,
+      nHeads,
+      qRank,
+      kvRank,
+      nope,
+      rope,
+      vDim,
+      module.MlaForm[form],
+      module.CacheKind[kept],
+      batch,
+      qLen,
+      kvLen,
+      causal,
+      out.handle,
+    ),
   );
-  const work = ({ multiply_adds: multiplyAdds, bytes }: wasm.MlaWork): MlaWork => ({ multiplyAdds, bytes });
-  const [project, expand, attend] = [parts.project, parts.expand, parts.attend].map(work) as [
-    MlaWork,
-    MlaWork,
-    MlaWork,
-  ];
+  const work = (i: number): MlaWork => ({
+    multiplyAdds: out.view[i] as number,
+    bytes: out.view[i + 1] as number,
+  });
+  const [project, expand, attend] = [work(0), work(2), work(4)];
   const sum = (name: keyof MlaWork) => project[name] + expand[name] + attend[name];
   return { project, expand, attend, total: { multiplyAdds: sum("multiplyAdds"), bytes: sum("bytes") } };
 }

@@ -2,7 +2,7 @@
 
 import type { I32Buffer } from "./buffers.js";
 import * as check from "./checks.js";
-import { type Caller, type F32Tensor, type Into, input, output } from "./tensors.js";
+import type { Caller, F32Tensor, Into } from "./tensors.js";
 
 /** Which queries and keys a bias is for. Query i stands at i + queryOffset among the keys. */
 export interface BiasOptions {
@@ -44,52 +44,71 @@ export interface T5BiasOptions extends T5BucketsOptions {
   nHeads: number;
 }
 
-function extents(options: BiasOptions) {
-  check.record(options);
-  const qLen = check.size("qLen", options.qLen);
-  const kvLen = check.size("kvLen", check.or(options.kvLen, qLen));
-  const queryOffset = check.int32("queryOffset", check.or(options.queryOffset, 0));
-  return { qLen, kvLen, queryOffset };
-}
+const qLenOf = (options: BiasOptions) => check.size("qLen", options.qLen);
+const kvLenOf = (options: BiasOptions, qLen: number) => check.size("kvLen", check.or(options.kvLen, qLen));
+const queryOffsetOf = (options: BiasOptions) => check.int32("queryOffset", check.or(options.queryOffset, 0));
 
-function buckets(options: T5BucketsOptions) {
-  const { numBuckets, maxDistance, bidirectional } = options;
-  return {
-    num_buckets: check.integer("numBuckets", check.or(numBuckets, 32), 2, 512),
-    max_distance: check.size("maxDistance", check.or(maxDistance, 128)),
-    bidirectional: check.boolean("bidirectional", check.or(bidirectional, true)),
-  };
-}
+const numBucketsOf = (options: T5BucketsOptions) =>
+  check.integer("numBuckets", check.or(options.numBuckets, 32), 2, 512);
+const maxDistanceOf = (options: T5BucketsOptions) =>
+  check.size("maxDistance", check.or(options.maxDistance, 128));
+const bidirectionalOf = (options: T5BucketsOptions) =>
+  check.boolean("bidirectional", check.or(options.bidirectional, true));
 
 export function alibiSlopes(caller: Caller, options: AlibiSlopesOptions & Partial<Into>) {
-  check.record(options);
-  const out = output("f32", "out", options.out, check.size("nHeads", options.nHeads));
-  return caller.call({ out }, (module, b) => module.alibi_slopes(b.out)).out;
+  const out = caller.output("f32", "out", options.out, check.size("nHeads", options.nHeads));
+  caller.check(caller.enter().alibi_slopes(out.handle));
+  return caller.result(out);
 }
 
 export function alibiBias(caller: Caller, options: AlibiBiasOptions & Partial<Into>) {
-  const { qLen, kvLen, queryOffset } = extents(options);
-  const slopes = input("f32", "slopes", options.slopes);
-  const out = output("f32", "out", options.out, check.elements("out", slopes.length, qLen, kvLen));
-  return caller.call({ slopes, out }, (module, b) =>
-    module.alibi_bias(b.slopes, qLen, kvLen, queryOffset, b.out),
-  ).out;
+  const qLen = qLenOf(options);
+  const kvLen = kvLenOf(options, qLen);
+  const queryOffset = queryOffsetOf(options);
+  const slopes = caller.input("f32", "slopes", options.slopes);
+  const out = caller.output("f32", "out", options.out, check.elements("out", slopes.length, qLen, kvLen));
+  caller.check(caller.enter().alibi_bias(slopes.handle, qLen, kvLen, queryOffset, out.handle));
+  return caller.result(out);
 }
 
 export function t5Buckets(caller: Caller, options: T5BucketsOptions & Partial<Into<I32Buffer>>) {
-  const { qLen, kvLen, queryOffset } = extents(options);
-  const t5 = buckets(options);
-  const out = output("i32", "out", options.out, check.elements("out", qLen, kvLen));
-  return caller.call({ out }, (module, b) => module.t5_buckets(t5, qLen, kvLen, queryOffset, b.out)).out;
+  const qLen = qLenOf(options);
+  const kvLen = kvLenOf(options, qLen);
+  const queryOffset = queryOffsetOf(options);
+  const numBuckets = numBucketsOf(options);
+  const maxDistance = maxDistanceOf(options);
+  const bidirectional = bidirectionalOf(options);
+  const out = caller.output("i32", "out", options.out, check.elements("out", qLen, kvLen));
+  caller.check(
+    caller.enter().t5_buckets(numBuckets, maxDistance, bidirectional, qLen, kvLen, queryOffset, out.handle),
+  );
+  return caller.result(out);
 }
 
 export function t5Bias(caller: Caller, options: T5BiasOptions & Partial<Into>) {
-  const { qLen, kvLen, queryOffset } = extents(options);
-  const t5 = buckets(options);
+  const qLen = qLenOf(options);
+  const kvLen = kvLenOf(options, qLen);
+  const queryOffset = queryOffsetOf(options);
+  const numBuckets = numBucketsOf(options);
+  const maxDistance = maxDistanceOf(options);
+  const bidirectional = bidirectionalOf(options);
   const nHeads = check.size("nHeads", options.nHeads);
-  const table = input("f32", "table", options.table, check.elements("table", t5.num_buckets, nHeads));
-  const out = output("f32", "out", options.out, check.elements("out", nHeads, qLen, kvLen));
-  return caller.call({ table, out }, (module, b) =>
-    module.t5_bias(b.table, t5, nHeads, qLen, kvLen, queryOffset, b.out),
-  ).out;
+  const table = caller.input("f32", "table", options.table, check.elements("table", numBuckets, nHeads));
+  const out = caller.output("f32", "out", options.out, check.elements("out", nHeads, qLen, kvLen));
+  caller.check(
+    caller
+      .enter()
+      .t5_bias(
+        table.handle,
+        numBuckets,
+        maxDistance,
+        bidirectional,
+        nHeads,
+        qLen,
+        kvLen,
+        queryOffset,
+        out.handle,
+      ),
+  );
+  return caller.result(out);
 }

@@ -4,19 +4,8 @@ import * as check from "./checks.js";
 import { type Positions, positions } from "./encodings.js";
 import { RopewalkError } from "./errors.js";
 import type * as wasm from "./generated/ropewalk.mjs";
-import { crossing, type HeadsOptions, headElements, headsOptions } from "./heads.js";
-import {
-  type Caller,
-  changed,
-  type F32Tensor,
-  type F64Tensor,
-  type I32Tensor,
-  type Into,
-  input,
-  optional,
-  output,
-  scratch,
-} from "./tensors.js";
+import { batchOf, formatOf, type HeadsOptions } from "./heads.js";
+import type { Caller, F32Tensor, F64Tensor, I32Tensor, Into } from "./tensors.js";
 
 /**
  * Which components of a head make a pair: `interleaved` (2i, 2i + 1) in RoFormer, GPT-J and Llama as Meta published it;
@@ -147,153 +136,184 @@ function rotaryPairs(rotaryDim: unknown, most: number, more?: string): number {
 const rotaryDimOf = (options: { rotaryDim?: number }, headDim: number) =>
   2 * rotaryPairs(check.or(options.rotaryDim, headDim), headDim, ", headDim at most");
 
-/** Slots for cosines and sines. */
-function cacheOutputs(options: Partial<CacheBuffers>, rows: number, pairs: number) {
-  const length = check.elements("cos", rows, pairs);
-  return {
-    cos: output("f32", "cos", options.cos, length),
-    sin: output("f32", "sin", options.sin, length),
-  };
-}
+export const layoutOf = (options: { layout?: unknown }): RopeLayout =>
+  check.oneOf("layout", options.layout, layouts);
 
 const attentionFactorOf = (options: { attentionFactor?: number }) =>
   check.finite("attentionFactor", check.or(options.attentionFactor, 1));
 
+const cosOf = (caller: Caller, options: Partial<CacheBuffers>, rows: number, pairs: number) =>
+  caller.output("f32", "cos", options.cos, check.elements("cos", rows, pairs));
+
+const sinOf = (caller: Caller, options: Partial<CacheBuffers>, rows: number, pairs: number) =>
+  caller.output("f32", "sin", options.sin, check.elements("sin", rows, pairs));
+
 export function ropeInvFreq(caller: Caller, options: RopeInvFreqOptions & Partial<Into<F64Buffer>>) {
-  check.record(options);
   const pairs = rotaryPairs(options.rotaryDim, check.maxElements - 1);
   const ropeTheta = check.base("ropeTheta", check.or(options.ropeTheta, 10_000));
-  const out = output("f64", "out", options.out, pairs);
-  return caller.call({ out }, (module, b) => module.rope_inv_freq(ropeTheta, b.out)).out;
+  const out = caller.output("f64", "out", options.out, pairs);
+  caller.check(caller.enter().rope_inv_freq(ropeTheta, out.handle));
+  return caller.result(out);
 }
 
-export function buildRopeCache(caller: Caller, options: RopeCacheOptions & Partial<CacheBuffers>): RopeCache {
-  const positionIds = positions(options);
-  const invFreq = input("f64", "invFreq", options.invFreq);
-  const attentionFactor = attentionFactorOf(options);
-  const outputs = cacheOutputs(options, positionIds.length, invFreq.length);
-  return caller.call({ positionIds, invFreq, ...outputs }, (module, b) =>
+export function buildRopeCache(caller: Caller, options: RopeCacheOptions & Partial<CacheBuffers>) {
+  const positionIds = positions(caller, options);
+  const rows = positionIds.length;
+  const invFreq = caller.input("f64", "invFreq", options.invFreq);
+  const factor = attentionFactorOf(options);
+  const cos = cosOf(caller, options, rows, invFreq.length);
+  const sin = sinOf(caller, options, rows, invFreq.length);
+  const module = caller.enter();
+  caller.check(
+    module.build_rope_cache(positionIds.handle, rows, invFreq.handle, null, factor, cos.handle, sin.handle),
+  );
+  return caller.results<RopeCache>();
+}
+
+export function buildMropeCache(caller: Caller, options: MropeCacheOptions & Partial<CacheBuffers>) {
+  const seqLen = check.size("seqLen", options.seqLen);
+  const interleaved = check.boolean("interleaved", check.or(options.interleaved, false));
+  const factor = attentionFactorOf(options);
+  const ids = check.elements("positionIds", 3, seqLen);
+  const positionIds = caller.input("i32", "positionIds", options.positionIds, ids);
+  const invFreq = caller.input("f64", "invFreq", options.invFreq);
+  const time = sectionOf(options, 0);
+  const height = sectionOf(options, 1);
+  const width = sectionOf(options, 2);
+  const pairAxes = caller.scratch("i32", "pairAxes", invFreq.length);
+  const cos = cosOf(caller, options, seqLen, invFreq.length);
+  const sin = sinOf(caller, options, seqLen, invFreq.length);
+  const module = caller.enter();
+  caller.check(module.mrope_pair_axes(time, height, width, interleaved, pairAxes.handle));
+  caller.check(
     module.build_rope_cache(
-      b.positionIds,
-      positionIds.length,
-      b.invFreq,
-      null,
-      attentionFactor,
-      b.cos,
-      b.sin,
+      positionIds.handle,
+      seqLen,
+      invFreq.handle,
+      pairAxes.handle,
+      factor,
+      cos.handle,
+      sin.handle,
     ),
   );
+  return caller.results<RopeCache>();
 }
 
-export function buildMropeCache(
-  caller: Caller,
-  options: MropeCacheOptions & Partial<CacheBuffers>,
-): RopeCache {
-  check.record(options);
-  const seqLen = check.size("seqLen", options.seqLen);
-  const invFreq = input("f64", "invFreq", options.invFreq);
-  const interleaved = check.boolean("interleaved", check.or(options.interleaved, false));
-  const attentionFactor = attentionFactorOf(options);
-  const slots = {
-    positionIds: input("i32", "positionIds", options.positionIds, check.elements("positionIds", 3, seqLen)),
-    invFreq,
-    sections: input("i32", "sections", sectionsOf(options.sections)),
-    pairAxes: scratch("i32", invFreq.length),
-    ...cacheOutputs(options, seqLen, invFreq.length),
-  };
-  return caller.call(
-    slots,
-    (module, b) =>
-      module.mrope_pair_axes(b.sections, interleaved, b.pairAxes) ??
-      module.build_rope_cache(b.positionIds, seqLen, b.invFreq, b.pairAxes, attentionFactor, b.cos, b.sin),
-  );
+function sectionOf(options: { sections: unknown }, axis: number): number {
+  const { sections } = options;
+  if (Array.isArray(sections) && sections.length === 3) {
+    return check.integer("sections", sections[axis], 0, check.maxElements);
+  }
+  const code = Array.isArray(sections) ? "bad_shape" : "bad_type";
+  throw new RopewalkError(code, "sections", sections, "three integers from 0, rotaryDim / 2 together");
 }
 
-function sectionsOf(sections: unknown): Int32Array {
-  const allowed = "three integers from 0, rotaryDim / 2 together";
-  if (!Array.isArray(sections)) throw new RopewalkError("bad_type", "sections", sections, allowed);
-  if (sections.length !== 3) throw new RopewalkError("bad_shape", "sections", sections, allowed);
-  return Int32Array.from(sections, (section: unknown) =>
-    check.integer("sections", section, 0, check.maxElements),
-  );
-}
-
-export function buildAxialRopeCache(
-  caller: Caller,
-  options: AxialRopeCacheOptions & Partial<CacheBuffers>,
-): RopeCache {
-  check.record(options);
+export function buildAxialRopeCache(caller: Caller, options: AxialRopeCacheOptions & Partial<CacheBuffers>) {
   const seqLen = check.size("seqLen", options.seqLen);
   const pairs = rotaryPairs(options.rotaryDim, check.maxElements - 1);
   if (pairs % 2 !== 0) {
     throw new RopewalkError("bad_shape", "rotaryDim", options.rotaryDim, "a multiple of 4");
   }
   const ropeTheta = check.base("ropeTheta", check.or(options.ropeTheta, 100));
-  const slots = {
-    positionIds: input("i32", "positionIds", options.positionIds, check.elements("positionIds", 2, seqLen)),
-    invFreq: scratch("f64", pairs),
-    pairAxes: scratch("i32", pairs),
-    ...cacheOutputs(options, seqLen, pairs),
-  };
-  return caller.call(
-    slots,
-    (module, b) =>
-      module.axial_rope(ropeTheta, b.invFreq, b.pairAxes) ??
-      module.build_rope_cache(b.positionIds, seqLen, b.invFreq, b.pairAxes, 1, b.cos, b.sin),
+  const ids = check.elements("positionIds", 2, seqLen);
+  const positionIds = caller.input("i32", "positionIds", options.positionIds, ids);
+  const invFreq = caller.scratch("f64", "invFreq", pairs);
+  const pairAxes = caller.scratch("i32", "pairAxes", pairs);
+  const cos = cosOf(caller, options, seqLen, pairs);
+  const sin = sinOf(caller, options, seqLen, pairs);
+  const module = caller.enter();
+  caller.check(module.axial_rope(ropeTheta, invFreq.handle, pairAxes.handle));
+  caller.check(
+    module.build_rope_cache(
+      positionIds.handle,
+      seqLen,
+      invFreq.handle,
+      pairAxes.handle,
+      1,
+      cos.handle,
+      sin.handle,
+    ),
   );
+  return caller.results<RopeCache>();
 }
 
-export function buildXposCache(caller: Caller, options: XposCacheOptions & Partial<CacheBuffers>): RopeCache {
-  const positionIds = positions(options);
-  const invFreq = input("f64", "invFreq", options.invFreq);
-  const side = check.oneOf("side", options.side, ["query", "key"]);
+const sides = ["query", "key"] as const;
+
+export function buildXposCache(caller: Caller, options: XposCacheOptions & Partial<CacheBuffers>) {
+  const positionIds = positions(caller, options);
+  const invFreq = caller.input("f64", "invFreq", options.invFreq);
+  const side = check.oneOf("side", options.side, sides);
   const scaleBase = check.base("scaleBase", check.or(options.scaleBase, 512));
   const gamma = check.base("gamma", check.or(options.gamma, 0.4));
-  const outputs = cacheOutputs(options, positionIds.length, invFreq.length);
-  return caller.call({ positionIds, invFreq, ...outputs }, (module, b) =>
-    module.build_xpos_cache(b.positionIds, b.invFreq, scaleBase, gamma, module.XposSide[side], b.cos, b.sin),
+  const cos = cosOf(caller, options, positionIds.length, invFreq.length);
+  const sin = sinOf(caller, options, positionIds.length, invFreq.length);
+  const module = caller.enter();
+  caller.check(
+    module.build_xpos_cache(
+      positionIds.handle,
+      invFreq.handle,
+      scaleBase,
+      gamma,
+      module.XposSide[side],
+      cos.handle,
+      sin.handle,
+    ),
   );
+  return caller.results<RopeCache>();
 }
 
 export function applyRope(caller: Caller, options: ApplyRopeOptions) {
-  const heads = {
-    ...headsOptions(options),
-    len: check.size("seqLen", options.seqLen),
-    nHeads: check.size("nHeads", options.nHeads),
-    headDim: check.size("headDim", options.headDim),
-  };
-  const rotaryDim = rotaryDimOf(options, heads.headDim);
-  const layout = check.oneOf("layout", options.layout, layouts);
-  const x = changed("f32", "x", options.x, headElements("x", heads));
-  const tokens = heads.batch * heads.len;
-  const positionIds = optional("i32", "positionIds", options.positionIds, tokens);
+  const format = formatOf(options);
+  const batch = batchOf(options);
+  const seqLen = check.size("seqLen", options.seqLen);
+  const nHeads = check.size("nHeads", options.nHeads);
+  const headDim = check.size("headDim", options.headDim);
+  const rotaryDim = rotaryDimOf(options, headDim);
+  const layout = layoutOf(options);
+  const x = caller.changed("f32", "x", options.x, check.elements("x", batch, seqLen, nHeads, headDim));
+  const tokens = batch * seqLen;
+  const positionIds = caller.optional("i32", "positionIds", options.positionIds, tokens);
   const pairs = rotaryDim / 2;
   const given = options.rows === undefined ? undefined : check.size("rows", options.rows);
-  const cos = input("f32", "cos", options.cos, given && check.elements("cos", given, pairs));
+  const cos = caller.input("f32", "cos", options.cos, given && check.elements("cos", given, pairs));
   const rows = cos.length / pairs;
-  const fits = positionIds === undefined ? rows === tokens || rows === heads.len : Number.isInteger(rows);
+  const fits = positionIds.isGiven ? Number.isInteger(rows) : rows === tokens || rows === seqLen;
   if (!fits) {
-    const counts = [...new Set([heads.len, tokens])].join(" or ");
-    const count = positionIds === undefined ? `${counts} rows` : "rows";
+    const counts = [...new Set([seqLen, tokens])].join(" or ");
+    const count = positionIds.isGiven ? "rows" : `${counts} rows`;
     throw new RopewalkError("bad_shape", "cos", options.cos, `${count} of ${pairs}, rotaryDim / 2`);
   }
-  const sin = input("f32", "sin", options.sin, cos.length);
-  const extents = crossing(caller, heads);
-  return caller.call({ x, cos, sin, positionIds }, (module, b) =>
-    module.apply_rope(b.x, extents, b.cos, b.sin, b.positionIds, rotaryDim, module.RopeLayout[layout]),
-  ).x;
+  const sin = caller.input("f32", "sin", options.sin, cos.length);
+  const module = caller.enter();
+  caller.check(
+    module.apply_rope(
+      x.handle,
+      module.HeadsFormat[format],
+      batch,
+      seqLen,
+      nHeads,
+      headDim,
+      cos.handle,
+      sin.handle,
+      positionIds.handle,
+      rotaryDim,
+      module.RopeLayout[layout],
+    ),
+  );
+  return caller.result(x);
 }
 
 export function convertRopeLayout(caller: Caller, options: ConvertRopeLayoutOptions & Partial<Into>) {
-  check.record(options);
   const outer = check.size("outer", check.or(options.outer, 1));
   const headDim = check.size("headDim", options.headDim);
   const inner = check.size("inner", check.or(options.inner, 1));
   const rotaryDim = rotaryDimOf(options, headDim);
   const to = check.oneOf("to", options.to, layouts);
-  const x = input("f32", "x", options.x, check.elements("x", outer, headDim, inner));
-  const out = output("f32", "out", options.out, x.length);
-  return caller.call({ x, out }, (module, b) =>
-    module.convert_rope_layout(b.x, outer, headDim, inner, rotaryDim, module.RopeLayout[to], b.out),
-  ).out;
+  const x = caller.input("f32", "x", options.x, check.elements("x", outer, headDim, inner));
+  const out = caller.output("f32", "out", options.out, x.length);
+  const module = caller.enter();
+  caller.check(
+    module.convert_rope_layout(x.handle, outer, headDim, inner, rotaryDim, module.RopeLayout[to], out.handle),
+  );
+  return caller.result(out);
 }

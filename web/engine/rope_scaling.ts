@@ -1,8 +1,7 @@
 /** From a model's configuration to its frequencies. */
-import * as check from "./checks.js";
 import type { RopeLayout } from "./rope.js";
 import { type RopeConfig, readRopeConfig } from "./rope_config.js";
-import { type Caller, optional, output } from "./tensors.js";
+import type { Caller } from "./tensors.js";
 
 /** What {@link Ropewalk.ropeFromConfig} takes. */
 export interface RopeFromConfigOptions {
@@ -48,40 +47,42 @@ export interface ModelRope {
 }
 
 export function ropeFromConfig(caller: Caller, options: RopeFromConfigOptions): ModelRope {
-  check.record(options);
   const config = readRopeConfig(options.config, options);
   const orNaN = (value: number | undefined) => value ?? Number.NaN;
-  const scaling = caller.ask((module) => ({
-    type: module.RopeType[config.type],
-    rope_theta: config.ropeTheta,
-    head_dim: config.headDim,
-    partial_rotary_factor: config.partialRotaryFactor,
-    factor: orNaN(config.factor),
-    max_position_embeddings: orNaN(config.maxPositionEmbeddings),
-    original_max_position_embeddings: orNaN(config.originalMaxPositionEmbeddings),
-    seq_len: orNaN(config.seqLen),
-    attention_factor: orNaN(config.attentionFactor),
-    beta_fast: config.betaFast ?? 32,
-    beta_slow: config.betaSlow ?? 1,
-    truncate: config.truncate ?? true,
-    mscale: orNaN(config.mscale),
-    mscale_all_dim: orNaN(config.mscaleAllDim),
-    low_freq_factor: orNaN(config.lowFreqFactor),
-    high_freq_factor: orNaN(config.highFreqFactor),
-  }));
-  const pairs = caller.ask((module) => module.rope_scaling_pairs(scaling));
-  const slots = {
-    shortFactor: optional("f64", "shortFactor", config.shortFactor),
-    longFactor: optional("f64", "longFactor", config.longFactor),
-    invFreq: output("f64", "invFreq", undefined, pairs),
-    factors: output("f64", "factors", undefined, 2),
-  };
-  const { invFreq, factors } = caller.call(
-    slots,
-    (module, b) => module.rope_scaling(scaling, b.shortFactor, b.longFactor, b.invFreq, b.factors),
+  const type = caller.module.RopeType[config.type];
+  const pairs = caller.module.rope_scaling_pairs(type, config.headDim, config.partialRotaryFactor);
+  const shortFactor = caller.optional("f64", "shortFactor", config.shortFactor);
+  const longFactor = caller.optional("f64", "longFactor", config.longFactor);
+  const frequencies = caller.output("f64", "invFreq", undefined, pairs);
+  const factors = caller.output("f64", "factors", undefined, 2);
+  const module = caller.enter();
+  caller.check(
+    module.rope_scaling(
+      type,
+      config.ropeTheta,
+      config.headDim,
+      config.partialRotaryFactor,
+      orNaN(config.factor),
+      orNaN(config.maxPositionEmbeddings),
+      orNaN(config.originalMaxPositionEmbeddings),
+      orNaN(config.seqLen),
+      orNaN(config.attentionFactor),
+      config.betaFast ?? 32,
+      config.betaSlow ?? 1,
+      config.truncate ?? true,
+      orNaN(config.mscale),
+      orNaN(config.mscaleAllDim),
+      orNaN(config.lowFreqFactor),
+      orNaN(config.highFreqFactor),
+      shortFactor.handle,
+      longFactor.handle,
+      frequencies.handle,
+      factors.handle,
+    ),
     (field) => config.spelling(field),
   );
-  const [attentionFactor, softmaxFactor] = factors as unknown as [number, number];
+  const invFreq = caller.result(frequencies) as Float64Array;
+  const [attentionFactor, softmaxFactor] = factors.view as unknown as [number, number];
   const { modelType, layout, maxPositionEmbeddings, originalMaxPositionEmbeddings, mrope } = config;
   return {
     ...(modelType !== undefined && { modelType }),

@@ -22,7 +22,7 @@ import * as normalization from "./normalization.js";
 import * as bias from "./position_bias.js";
 import * as rope from "./rope.js";
 import * as scaling from "./rope_scaling.js";
-import { Caller, type Into, input } from "./tensors.js";
+import { Caller, checkTensor, type Into } from "./tensors.js";
 
 /**
  * An engine: the kernels and the memory that they work in.
@@ -97,12 +97,12 @@ export class Ropewalk {
   #buffer<K extends Kind>(kind: K, content: unknown): Buffer<K> {
     if (typeof content === "number") {
       const length = check.size("length", content);
-      return new Buffer(kind, this.#module, allocate(this.#module, kind, "length", length));
+      return new Buffer(allocate(this.#module, kind, "length", length));
     }
-    const { given, length } = input(kind, "content", content);
+    const given = checkTensor(kind, "content", content);
     // A copy first, for making a buffer may grow the memory, which empties a view of it.
     const elements = ((given instanceof Buffer ? given.view : given) as Float64Array).slice();
-    const buffer = new Buffer(kind, this.#module, allocate(this.#module, kind, "content", length));
+    const buffer = new Buffer(allocate(this.#module, kind, "content", given.length));
     (buffer.view as Float64Array).set(elements);
     return buffer;
   }
@@ -117,7 +117,7 @@ export class Ropewalk {
   integerEncoding(options: encodings.EncodingOptions & Into): void;
   integerEncoding(options: encodings.EncodingOptions): Float32Array;
   integerEncoding(options: encodings.EncodingOptions & Partial<Into>): Float32Array | undefined {
-    return encodings.integerEncoding(this.#caller, options);
+    return this.#caller.run(encodings.integerEncoding, options);
   }
 
   /**
@@ -128,7 +128,7 @@ export class Ropewalk {
   binaryEncoding(options: encodings.EncodingOptions & Into): void;
   binaryEncoding(options: encodings.EncodingOptions): Float32Array;
   binaryEncoding(options: encodings.EncodingOptions & Partial<Into>): Float32Array | undefined {
-    return encodings.binaryEncoding(this.#caller, options);
+    return this.#caller.run(encodings.binaryEncoding, options);
   }
 
   /**
@@ -141,7 +141,7 @@ export class Ropewalk {
   sinusoidalEncoding(options: encodings.SinusoidalOptions & Into): void;
   sinusoidalEncoding(options: encodings.SinusoidalOptions): Float32Array;
   sinusoidalEncoding(options: encodings.SinusoidalOptions & Partial<Into>): Float32Array | undefined {
-    return encodings.sinusoidalEncoding(this.#caller, options);
+    return this.#caller.run(encodings.sinusoidalEncoding, options);
   }
 
   // ---- Rotary --------------------------------------------------------------------------------------------------------
@@ -156,7 +156,7 @@ export class Ropewalk {
   ropeInvFreq(options: rope.RopeInvFreqOptions & Into<F64Buffer>): void;
   ropeInvFreq(options: rope.RopeInvFreqOptions): Float64Array;
   ropeInvFreq(options: rope.RopeInvFreqOptions & Partial<Into<F64Buffer>>): Float64Array | undefined {
-    return rope.ropeInvFreq(this.#caller, options);
+    return this.#caller.run(rope.ropeInvFreq, options);
   }
 
   /**
@@ -168,7 +168,7 @@ export class Ropewalk {
    * @category Rotary
    */
   ropeFromConfig(options: scaling.RopeFromConfigOptions): scaling.ModelRope {
-    return scaling.ropeFromConfig(this.#caller, options);
+    return this.#caller.run(scaling.ropeFromConfig, options);
   }
 
   /**
@@ -181,7 +181,7 @@ export class Ropewalk {
   buildRopeCache(options: rope.RopeCacheOptions & rope.CacheBuffers): void;
   buildRopeCache(options: rope.RopeCacheOptions): rope.RopeCache;
   buildRopeCache(options: rope.RopeCacheOptions & Partial<rope.CacheBuffers>): rope.RopeCache {
-    return rope.buildRopeCache(this.#caller, options);
+    return this.#caller.run(rope.buildRopeCache, options);
   }
 
   /**
@@ -194,7 +194,7 @@ export class Ropewalk {
   buildMropeCache(options: rope.MropeCacheOptions & rope.CacheBuffers): void;
   buildMropeCache(options: rope.MropeCacheOptions): rope.RopeCache;
   buildMropeCache(options: rope.MropeCacheOptions & Partial<rope.CacheBuffers>): rope.RopeCache {
-    return rope.buildMropeCache(this.#caller, options);
+    return this.#caller.run(rope.buildMropeCache, options);
   }
 
   /**
@@ -207,7 +207,7 @@ export class Ropewalk {
   buildAxialRopeCache(options: rope.AxialRopeCacheOptions & rope.CacheBuffers): void;
   buildAxialRopeCache(options: rope.AxialRopeCacheOptions): rope.RopeCache;
   buildAxialRopeCache(options: rope.AxialRopeCacheOptions & Partial<rope.CacheBuffers>): rope.RopeCache {
-    return rope.buildAxialRopeCache(this.#caller, options);
+    return this.#caller.run(rope.buildAxialRopeCache, options);
   }
 
   /**
@@ -221,7 +221,7 @@ export class Ropewalk {
   buildXposCache(options: rope.XposCacheOptions & rope.CacheBuffers): void;
   buildXposCache(options: rope.XposCacheOptions): rope.RopeCache;
   buildXposCache(options: rope.XposCacheOptions & Partial<rope.CacheBuffers>): rope.RopeCache {
-    return rope.buildXposCache(this.#caller, options);
+    return this.#caller.run(rope.buildXposCache, options);
   }
 
   /**
@@ -235,7 +235,7 @@ export class Ropewalk {
   applyRope(options: rope.ApplyRopeOptions & { x: Float32Array }): Float32Array;
   applyRope(options: rope.ApplyRopeOptions & { x: F32Buffer }): void;
   applyRope(options: rope.ApplyRopeOptions): Float32Array | undefined {
-    return rope.applyRope(this.#caller, options);
+    return this.#caller.run(rope.applyRope, options);
   }
 
   /**
@@ -248,7 +248,7 @@ export class Ropewalk {
   convertRopeLayout(options: rope.ConvertRopeLayoutOptions & Into): void;
   convertRopeLayout(options: rope.ConvertRopeLayoutOptions): Float32Array;
   convertRopeLayout(options: rope.ConvertRopeLayoutOptions & Partial<Into>): Float32Array | undefined {
-    return rope.convertRopeLayout(this.#caller, options);
+    return this.#caller.run(rope.convertRopeLayout, options);
   }
 
   // ---- Positions that are added to the scores ------------------------------------------------------------------------
@@ -262,7 +262,7 @@ export class Ropewalk {
   alibiSlopes(options: bias.AlibiSlopesOptions & Into): void;
   alibiSlopes(options: bias.AlibiSlopesOptions): Float32Array;
   alibiSlopes(options: bias.AlibiSlopesOptions & Partial<Into>): Float32Array | undefined {
-    return bias.alibiSlopes(this.#caller, options);
+    return this.#caller.run(bias.alibiSlopes, options);
   }
 
   /**
@@ -274,7 +274,7 @@ export class Ropewalk {
   alibiBias(options: bias.AlibiBiasOptions & Into): void;
   alibiBias(options: bias.AlibiBiasOptions): Float32Array;
   alibiBias(options: bias.AlibiBiasOptions & Partial<Into>): Float32Array | undefined {
-    return bias.alibiBias(this.#caller, options);
+    return this.#caller.run(bias.alibiBias, options);
   }
 
   /**
@@ -287,7 +287,7 @@ export class Ropewalk {
   t5Buckets(options: bias.T5BucketsOptions & Into<I32Buffer>): void;
   t5Buckets(options: bias.T5BucketsOptions): Int32Array;
   t5Buckets(options: bias.T5BucketsOptions & Partial<Into<I32Buffer>>): Int32Array | undefined {
-    return bias.t5Buckets(this.#caller, options);
+    return this.#caller.run(bias.t5Buckets, options);
   }
 
   /**
@@ -300,7 +300,7 @@ export class Ropewalk {
   t5Bias(options: bias.T5BiasOptions & Into): void;
   t5Bias(options: bias.T5BiasOptions): Float32Array;
   t5Bias(options: bias.T5BiasOptions & Partial<Into>): Float32Array | undefined {
-    return bias.t5Bias(this.#caller, options);
+    return this.#caller.run(bias.t5Bias, options);
   }
 
   // ---- Attention -----------------------------------------------------------------------------------------------------
@@ -319,7 +319,7 @@ export class Ropewalk {
    * @category Attention
    */
   attention<const Options extends AttentionOptions>(options: Options): AttentionResult<Options> {
-    return attention(this.#caller, options);
+    return this.#caller.run(attention, options);
   }
 
   /**
@@ -334,7 +334,7 @@ export class Ropewalk {
 
   /** A buffer of a cache. */
   #room(length: number): F32Buffer {
-    return new Buffer("f32", this.#module, allocate(this.#module, "f32", "capacity", length));
+    return new Buffer(allocate(this.#module, "f32", "capacity", length));
   }
 
   /**
@@ -346,7 +346,7 @@ export class Ropewalk {
   writeCache(options: cache.WriteCacheOptions & { cache: Float32Array }): Float32Array;
   writeCache(options: cache.WriteCacheOptions & { cache: F32Buffer }): void;
   writeCache(options: cache.WriteCacheOptions): Float32Array | undefined {
-    return cache.writeCache(this.#caller, options);
+    return this.#caller.run(cache.writeCache, options);
   }
 
   /**
@@ -355,7 +355,7 @@ export class Ropewalk {
    * @category Attention
    */
   cacheBytes(options: cache.CacheBytesOptions): cache.CacheBytes {
-    return cache.cacheBytes(this.#caller, options);
+    return this.#caller.run(cache.cacheBytes, options);
   }
 
   /**
@@ -367,7 +367,7 @@ export class Ropewalk {
   rmsNorm(options: normalization.RmsNormOptions & Into): void;
   rmsNorm(options: normalization.RmsNormOptions): Float32Array;
   rmsNorm(options: normalization.RmsNormOptions & Partial<Into>): Float32Array | undefined {
-    return normalization.rmsNorm(this.#caller, options);
+    return this.#caller.run(normalization.rmsNorm, options);
   }
 
   /**
@@ -379,7 +379,7 @@ export class Ropewalk {
   softmax(options: normalization.SoftmaxOptions & Into): void;
   softmax(options: normalization.SoftmaxOptions): Float32Array;
   softmax(options: normalization.SoftmaxOptions & Partial<Into>): Float32Array | undefined {
-    return normalization.softmax(this.#caller, options);
+    return this.#caller.run(normalization.softmax, options);
   }
 
   // ---- Latent attention ----------------------------------------------------------------------------------------------
@@ -397,7 +397,7 @@ export class Ropewalk {
    * @category Latent attention
    */
   mla<const Options extends MlaOptions>(options: Options): MlaResult<Options> {
-    return mla(this.#caller, options);
+    return this.#caller.run(mla, options);
   }
 
   /**
@@ -418,7 +418,7 @@ export class Ropewalk {
    * @category Latent attention
    */
   mlaCost(options: MlaCostOptions): MlaCost {
-    return mlaCost(this.#caller, options);
+    return this.#caller.run(mlaCost, options);
   }
 
   /**
@@ -431,7 +431,7 @@ export class Ropewalk {
    * @category Latent attention
    */
   absorbRotation(options: absorption.AbsorbRotationOptions): absorption.AbsorbedRotation {
-    return absorption.absorbRotation(this.#caller, options);
+    return this.#caller.run(absorption.absorbRotation, options);
   }
 
   /**
@@ -443,7 +443,7 @@ export class Ropewalk {
   relativeErrors(options: absorption.RelativeErrorsOptions & Into): void;
   relativeErrors(options: absorption.RelativeErrorsOptions): Float32Array;
   relativeErrors(options: absorption.RelativeErrorsOptions & Partial<Into>): Float32Array | undefined {
-    return absorption.relativeErrors(this.#caller, options);
+    return this.#caller.run(absorption.relativeErrors, options);
   }
 
   // ---- From tokens to queries and keys, untrained --------------------------------------------------------------------
@@ -457,7 +457,7 @@ export class Ropewalk {
   seededEmbedding(options: encodings.SeededEmbeddingOptions & Into): void;
   seededEmbedding(options: encodings.SeededEmbeddingOptions): Float32Array;
   seededEmbedding(options: encodings.SeededEmbeddingOptions & Partial<Into>): Float32Array | undefined {
-    return encodings.seededEmbedding(this.#caller, options);
+    return this.#caller.run(encodings.seededEmbedding, options);
   }
 
   /**
@@ -468,7 +468,7 @@ export class Ropewalk {
   seededProjection(options: encodings.SeededProjectionOptions & Into): void;
   seededProjection(options: encodings.SeededProjectionOptions): Float32Array;
   seededProjection(options: encodings.SeededProjectionOptions & Partial<Into>): Float32Array | undefined {
-    return encodings.seededProjection(this.#caller, options);
+    return this.#caller.run(encodings.seededProjection, options);
   }
 
   /**
@@ -479,7 +479,7 @@ export class Ropewalk {
   addEncoding(options: encodings.AddEncodingOptions & { x: Float32Array }): Float32Array;
   addEncoding(options: encodings.AddEncodingOptions & { x: F32Buffer }): void;
   addEncoding(options: encodings.AddEncodingOptions): Float32Array | undefined {
-    return encodings.addEncoding(this.#caller, options);
+    return this.#caller.run(encodings.addEncoding, options);
   }
 
   /**
@@ -490,7 +490,7 @@ export class Ropewalk {
   linear(options: encodings.LinearOptions & Into): void;
   linear(options: encodings.LinearOptions): Float32Array;
   linear(options: encodings.LinearOptions & Partial<Into>): Float32Array | undefined {
-    return encodings.linear(this.#caller, options);
+    return this.#caller.run(encodings.linear, options);
   }
 
   // ---- Analysis ------------------------------------------------------------------------------------------------------
@@ -503,7 +503,7 @@ export class Ropewalk {
   rowNorms(options: analysis.RowNormsOptions & Into): void;
   rowNorms(options: analysis.RowNormsOptions): Float32Array;
   rowNorms(options: analysis.RowNormsOptions & Partial<Into>): Float32Array | undefined {
-    return analysis.rowNorms(this.#caller, options);
+    return this.#caller.run(analysis.rowNorms, options);
   }
 
   /**
@@ -515,7 +515,7 @@ export class Ropewalk {
   rowCosines(options: analysis.RowCosinesOptions & Into): void;
   rowCosines(options: analysis.RowCosinesOptions): Float32Array;
   rowCosines(options: analysis.RowCosinesOptions & Partial<Into>): Float32Array | undefined {
-    return analysis.rowCosines(this.#caller, options);
+    return this.#caller.run(analysis.rowCosines, options);
   }
 
   /**
@@ -527,7 +527,7 @@ export class Ropewalk {
   neighbourDistances(options: analysis.NeighbourDistancesOptions & Into): void;
   neighbourDistances(options: analysis.NeighbourDistancesOptions): Float32Array;
   neighbourDistances(options: analysis.NeighbourDistancesOptions & Partial<Into>): Float32Array | undefined {
-    return analysis.neighbourDistances(this.#caller, options);
+    return this.#caller.run(analysis.neighbourDistances, options);
   }
 
   /**
@@ -538,7 +538,7 @@ export class Ropewalk {
   similarity(options: analysis.SimilarityOptions & Into): void;
   similarity(options: analysis.SimilarityOptions): Float32Array;
   similarity(options: analysis.SimilarityOptions & Partial<Into>): Float32Array | undefined {
-    return analysis.similarity(this.#caller, options);
+    return this.#caller.run(analysis.similarity, options);
   }
 
   /**
@@ -547,7 +547,7 @@ export class Ropewalk {
    * @category Analysis
    */
   maxAbsDifference(options: analysis.MaxAbsDifferenceOptions): number {
-    return analysis.maxAbsDifference(this.#caller, options);
+    return this.#caller.run(analysis.maxAbsDifference, options);
   }
 
   /**
@@ -559,7 +559,7 @@ export class Ropewalk {
   ropeAngles(options: analysis.RopeAnglesOptions & Into): void;
   ropeAngles(options: analysis.RopeAnglesOptions): Float32Array;
   ropeAngles(options: analysis.RopeAnglesOptions & Partial<Into>): Float32Array | undefined {
-    return analysis.ropeAngles(this.#caller, options);
+    return this.#caller.run(analysis.ropeAngles, options);
   }
 
   /**
@@ -569,7 +569,7 @@ export class Ropewalk {
    * @category Analysis
    */
   ropePeriods(options: analysis.RopePeriodsOptions): analysis.RopePeriods {
-    return analysis.ropePeriods(this.#caller, options);
+    return this.#caller.run(analysis.ropePeriods, options);
   }
 
   /**
@@ -579,7 +579,7 @@ export class Ropewalk {
    * @category Analysis
    */
   pairPolar(options: analysis.PairPolarOptions): analysis.PairPolar {
-    return analysis.pairPolar(this.#caller, options);
+    return this.#caller.run(analysis.pairPolar, options);
   }
 
   /**
@@ -591,7 +591,7 @@ export class Ropewalk {
   pairScores(options: analysis.PairScoresOptions & Into): void;
   pairScores(options: analysis.PairScoresOptions): Float32Array;
   pairScores(options: analysis.PairScoresOptions & Partial<Into>): Float32Array | undefined {
-    return analysis.pairScores(this.#caller, options);
+    return this.#caller.run(analysis.pairScores, options);
   }
 
   /**
@@ -603,7 +603,7 @@ export class Ropewalk {
    * @category Analysis
    */
   ropeScore(options: analysis.RopeScoreOptions): analysis.RopeScore {
-    return analysis.ropeScore(this.#caller, options);
+    return this.#caller.run(analysis.ropeScore, options);
   }
 
   /**
@@ -618,7 +618,7 @@ export class Ropewalk {
   ropeScoreByDistance(
     options: analysis.RopeScoreByDistanceOptions & Partial<Into>,
   ): Float32Array | undefined {
-    return analysis.ropeScoreByDistance(this.#caller, options);
+    return this.#caller.run(analysis.ropeScoreByDistance, options);
   }
 
   /**
@@ -628,7 +628,7 @@ export class Ropewalk {
    * @category Analysis
    */
   ropeRandomScores(options: analysis.RopeRandomScoresOptions): analysis.RopeRandomScores {
-    return analysis.ropeRandomScores(this.#caller, options);
+    return this.#caller.run(analysis.ropeRandomScores, options);
   }
 
   /**
@@ -640,6 +640,6 @@ export class Ropewalk {
   ropeDecayBound(options: analysis.RopeDecayBoundOptions & Into): void;
   ropeDecayBound(options: analysis.RopeDecayBoundOptions): Float32Array;
   ropeDecayBound(options: analysis.RopeDecayBoundOptions & Partial<Into>): Float32Array | undefined {
-    return analysis.ropeDecayBound(this.#caller, options);
+    return this.#caller.run(analysis.ropeDecayBound, options);
   }
 }

@@ -8,8 +8,9 @@ import {
   type HandleOf,
   type Kind,
   type Pool,
+  type Region,
 } from "./buffers.js";
-import { inMemory } from "./checks.js";
+import { elements, inMemory, record } from "./checks.js";
 import { RopewalkError } from "./errors.js";
 import type * as wasm from "./generated/ropewalk.mjs";
 
@@ -31,184 +32,297 @@ export interface Into<B = F32Buffer> {
   out: B;
 }
 
-/** One tensor of a call, checked, and which way it goes. */
-export interface Slot<K extends Kind> {
-  /** The type of its elements. */
-  kind: K;
+/** One tensor of a call, checked. Handle and elements are there from `Caller.enter()` on. */
+export interface Slot<K extends Kind> extends OptionalSlot<K> {
   /** Elements. */
-  length: number;
-  given: Tensor<K> | undefined;
+  readonly length: number;
+  /** What crosses. */
+  readonly handle: HandleOf[K];
+  /** The elements, in the engine's memory. */
+  readonly view: ArrayOf[K];
+}
+
+/** A tensor that need not be there. */
+export interface OptionalSlot<K extends Kind> {
+  readonly isGiven: boolean;
+  readonly handle: HandleOf[K] | null;
+}
+
+export const notGiven: OptionalSlot<never> = { isGiven: false, handle: null };
+
+/** A slot as the caller sees it. It serves one tensor of one call after the other, for a new one would be garbage. */
+class Place {
+  readonly isGiven = true;
+  kind: Kind = "f32";
+  argument = "";
+  length = 0;
+  given: ArrayOf[Kind] | Buffer<Kind> | undefined;
   /** Whether the caller gets back what is in it, or sees it in the buffer given. */
-  written: boolean;
+  isWritten = false;
   /** Integers that are made in place: the first, and what each next one is more by. */
-  run?: { first: number; step: number };
-}
+  first: number | undefined;
+  step = 0;
+  region: Region<Kind> | undefined;
 
-/** A tensor that the kernel reads. Without `length` any that is not empty will do. */
-export function input<K extends Kind>(kind: K, argument: string, given: unknown, length?: number): Slot<K> {
-  return { kind, ...checkTensor(kind, argument, given, length), written: false };
-}
-
-/** A tensor that the kernel changes: a buffer in place, an array by giving back a changed copy. */
-export function changed<K extends Kind>(kind: K, argument: string, given: unknown, length?: number): Slot<K> {
-  return { kind, ...checkTensor(kind, argument, given, length), written: true };
-}
-
-/** A tensor that the kernel writes: the buffer given for it, or an array made for the caller. */
-export function output<K extends Kind>(kind: K, argument: string, given: unknown, length: number): Slot<K> {
-  if (given === undefined) return { kind, length, given, written: true };
-  if (!(given instanceof Buffer)) {
-    throw new RopewalkError("bad_type", argument, given, `${bufferName[kind]} of ${length}, or nothing`);
+  get handle(): HandleOf[Kind] {
+    return (this.region as Region<Kind>).handle;
   }
-  return changed(kind, argument, given, length);
+
+  get view(): ArrayOf[Kind] {
+    return (this.region as Region<Kind>).view;
+  }
+
+  get isPooled(): boolean {
+    return !(this.given instanceof Buffer);
+  }
+
+  /** The elements in an array of their own. */
+  copy(): ArrayOf[Kind] {
+    const bytes = this.length * bytesPerElement[this.kind];
+    return inMemory(this.argument, bytes, () => this.view.slice());
+  }
+
+  /** Put in what is to be in it, unless it is there. */
+  fill(): void {
+    const { given, first, step } = this;
+    if (given !== undefined && !(given instanceof Buffer))
+      (this.view as Float64Array).set(given as Float64Array);
+    if (first === undefined) return;
+    const { view } = this;
+    for (let i = 0; i < view.length; ++i) view[i] = first + i * step;
+  }
 }
 
-/** As `input()`, for what need not be given. */
-export function optional<K extends Kind>(kind: K, argument: string, given: unknown, length?: number) {
-  return given === undefined ? undefined : input(kind, argument, given, length);
-}
-
-/** As `output()`, for what is made only if it is asked for: by `true`, or by a buffer for it. */
-export function requested<K extends Kind>(kind: K, argument: string, asked: unknown, length: () => number) {
-  if (asked === undefined || asked === false) return undefined;
-  return output(kind, argument, asked === true ? undefined : asked, length());
-}
-
-/** first, first + step, …, for the kernel alone. */
-export function counted<K extends Kind>(kind: K, length: number, first: number, step = 1): Slot<K> {
-  return { kind, length, given: undefined, written: false, run: { first, step } };
-}
-
-/** Room for the kernel to work in. */
-export function scratch<K extends Kind>(kind: K, length: number): Slot<K> {
-  return { kind, length, given: undefined, written: false };
-}
+const tagOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Int8Array.prototype), Symbol.toStringTag)
+  ?.get as (this: unknown) => string | undefined;
 
 function isArray<K extends Kind>(kind: K, value: unknown): value is ArrayOf[K] {
-  // By name, not by class: an array of another frame's is as good.
-  return ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === `[object ${arrayName[kind]}]`;
+  // By what it is, not by class: an array of another frame's is as good.
+  return tagOf.call(value) === arrayName[kind];
 }
 
-function isDetached(array: ArrayBufferView): boolean {
+function isDetached(array: unknown): boolean {
   const { buffer } = array as { buffer: { detached?: boolean; byteLength: number } };
   // Older engines do not say, but there is no other way to a view of an empty buffer by mistake.
   return buffer.detached ?? buffer.byteLength === 0;
 }
 
-function checkTensor<K extends Kind>(
+/** Throws what is wrong with a tensor. */
+function refuse(kind: Kind, argument: string, given: unknown, length?: number): never {
+  const count = length === undefined ? "of at least 1" : `of ${length}`;
+  const allowed = `${arrayName[kind]} or ${bufferName[kind]} ${count}`;
+  if (given instanceof Buffer ? given.kind !== kind : !isArray(kind, given)) {
+    throw new RopewalkError("bad_type", argument, given, allowed);
+  }
+  const more = !(given instanceof Buffer) && isDetached(given) ? ", not detached" : "";
+  throw new RopewalkError("bad_shape", argument, given, `${allowed}${more}`);
+}
+
+/** Without `length` any that is not empty will do. */
+export function checkTensor<K extends Kind>(
   kind: K,
   argument: string,
   given: unknown,
   length?: number,
-): { given: Tensor<K>; length: number } {
-  const count = length === undefined ? "of at least 1" : `of ${length}`;
-  const allowed = `${arrayName[kind]} or ${bufferName[kind]} ${count}`;
-  if (given instanceof Buffer) {
-    if (given.kind !== kind) throw new RopewalkError("bad_type", argument, given, allowed);
-    given.handle(argument);
-  } else if (!isArray(kind, given)) {
-    throw new RopewalkError("bad_type", argument, given, allowed);
-  } else if (isDetached(given)) {
-    throw new RopewalkError("bad_shape", argument, given, `${allowed}, not detached`);
+): Tensor<K> {
+  if (given instanceof Buffer ? given.kind !== kind : !isArray(kind, given)) {
+    refuse(kind, argument, given, length);
   }
-  if (length === undefined ? given.length === 0 : given.length !== length) {
-    throw new RopewalkError("bad_shape", argument, given, allowed);
+  const tensor = given as Tensor<K>;
+  if (tensor instanceof Buffer) tensor.region(argument);
+  if (length === undefined ? tensor.length === 0 : tensor.length !== length) {
+    refuse(kind, argument, given, length);
   }
-  return { given, length: given.length };
+  return tensor;
 }
 
 type Failure = ReturnType<wasm.MainModule["linear"]>;
-type Slots = Record<string, Slot<Kind> | undefined>;
-type KindOf<S> = S extends Slot<infer K> ? K : never;
 
-/** What crosses: a handle for each tensor, null for one that was not given. */
-type Handles<S extends Slots> = {
-  [Name in keyof S]: HandleOf[KindOf<S[Name]>] | (undefined extends S[Name] ? null : never);
-};
-
-/** The arrays of what was written, except where the caller gave a buffer. */
-type Results<S extends Slots> = { [Name in keyof S]: ArrayOf[KindOf<S[Name]>] };
+/** For a call whose every result went into a buffer. */
+const noResults = Object.freeze({});
 
 /**
- * The one way into the kernels: puts arrays into pooled buffers, calls, turns a failure into an error, and takes out
- * what was written.
+ * The one way into the kernels. Each call runs in `run()`: it checks its tensors one after the other, by which they get
+ * their slots; `enter()` puts arrays into pooled memory; then the kernel is called, `check()` turns its failure into an
+ * error, and `result()` or `results()` takes out what was written. A call whose tensors are all in buffers makes nothing.
  */
 export class Caller {
-  readonly #module: wasm.MainModule;
   readonly #pool: Pool;
+  /** Those of the call that runs, from #first on, behind those of calls that wait for it. */
+  readonly #places: Place[] = [];
+  #first = 0;
+  #end = 0;
 
-  constructor(module: wasm.MainModule, pool: Pool) {
-    this.#module = module;
+  constructor(
+    readonly module: wasm.MainModule,
+    pool: Pool,
+  ) {
     this.#pool = pool;
   }
 
-  /** What the module answers without a tensor. */
-  ask<T>(question: (module: wasm.MainModule) => T): T {
-    return question(this.#module);
+  /** Calls may lie within one another, as an option may be a getter that calls the engine. */
+  run<Options, Result>(call: (caller: Caller, options: Options) => Result, options: Options): Result {
+    record(options);
+    const first = this.#first;
+    this.#first = this.#end;
+    try {
+      return call(this, options);
+    } finally {
+      // Nothing of the caller's is held on to.
+      for (let i = this.#first; i < this.#end; ++i) {
+        const place = this.#places[i] as Place;
+        place.given = place.region = undefined;
+      }
+      this.#end = this.#first;
+      this.#first = first;
+    }
   }
 
-  /** `spelling` turns the kernel's name for an argument into the caller's. */
-  call<S extends Slots>(
-    slots: S,
-    kernel: (module: wasm.MainModule, handles: Handles<S>) => Failure,
-    spelling = camelCase,
-  ): Results<S> {
-    const entries = Object.entries(slots).filter((entry): entry is [string, Slot<Kind>] => !!entry[1]);
-    this.#checkBuffers(entries);
-    const pooled = entries.filter(([, { given }]) => !(given instanceof Buffer));
-    // Taking buffers may grow the memory, which empties a view of it: what comes from there is copied first.
-    const arrays = pooled.map(([, { given }]) => {
-      const array = given as Float64Array | undefined;
-      return array?.buffer === this.#module.HEAPF32.buffer ? array?.slice() : array;
-    });
-    const taken = this.#pool.take(pooled.map(([argument, { kind, length }]) => ({ kind, argument, length })));
-
-    const handles: Record<string, HandleOf[Kind] | null> = {};
-    for (const argument of Object.keys(slots)) handles[argument] = null;
-    for (const [argument, { given }] of entries) {
-      if (given instanceof Buffer) handles[argument] = given.handle(argument);
-    }
-    pooled.forEach(([argument, { length, run }], i) => {
-      const handle = taken[i] as HandleOf[Kind];
-      handles[argument] = handle;
-      const array = arrays[i];
-      const view = handle.view() as Float64Array;
-      if (array !== undefined) view.set(array);
-      if (run !== undefined) for (let k = 0; k < length; ++k) view[k] = run.first + k * run.step;
-    });
-
-    const failure = kernel(this.#module, handles as Handles<S>);
-    if (failure !== undefined) {
-      const { code, argument, given, allowed } = failure;
-      throw new RopewalkError(code, spelling(argument), given, allowed);
-    }
-
-    const written = pooled.filter(([, slot]) => slot.written);
-    return Object.fromEntries(
-      written.map(([argument, { kind, length }]) => {
-        const view = (handles[argument] as HandleOf[Kind]).view();
-        return [argument, inMemory(argument, length * bytesPerElement[kind], () => view.slice())];
-      }),
-    ) as Results<S>;
+  /** A tensor that the kernel reads. Without `length` any that is not empty will do. */
+  input<K extends Kind>(kind: K, argument: string, given: unknown, length?: number): Slot<K> {
+    return this.#given(kind, argument, given, length, false);
   }
 
-  /** Buffers are this engine's, and one that is written stands in one place only. */
-  #checkBuffers(entries: [string, Slot<Kind>][]): void {
-    for (const [argument, { given, written }] of entries) {
-      if (!(given instanceof Buffer)) continue;
-      if (!given.isOf(this.#module)) {
-        throw new RopewalkError("bad_value", argument, given, "a buffer of this engine");
-      }
-      const twin = entries.find(([other, slot]) => other !== argument && slot.given === given);
-      if (written && twin !== undefined) {
-        throw new RopewalkError(
-          "bad_value",
-          argument,
-          given,
-          `a buffer of its own, not the one of ${twin[0]}`,
-        );
+  /** A tensor that the kernel changes: a buffer in place, an array by giving back a changed copy. */
+  changed<K extends Kind>(kind: K, argument: string, given: unknown, length?: number): Slot<K> {
+    return this.#given(kind, argument, given, length, true);
+  }
+
+  /** A tensor that the kernel writes: the buffer given for it, or an array made for the caller. */
+  output<K extends Kind>(kind: K, argument: string, given: unknown, length: number): Slot<K> {
+    if (given === undefined) return this.#place(kind, argument, length, undefined, true);
+    if (!(given instanceof Buffer)) {
+      throw new RopewalkError("bad_type", argument, given, `${bufferName[kind]} of ${length}, or nothing`);
+    }
+    return this.#given(kind, argument, given, length, true);
+  }
+
+  /** As `input()`, for what need not be given. */
+  optional<K extends Kind>(kind: K, argument: string, given: unknown, length?: number): OptionalSlot<K> {
+    if (given === undefined) return notGiven;
+    return this.input(kind, argument, given, length);
+  }
+
+  /** As `output()`, for what is made only if it is asked for: by `true`, or by a buffer for it. */
+  requested(
+    argument: string,
+    asked: unknown,
+    a: number,
+    b: number,
+    c: number,
+    d: number,
+  ): OptionalSlot<"f32"> {
+    if (asked === undefined || asked === false) return notGiven;
+    return this.output("f32", argument, asked === true ? undefined : asked, elements(argument, a, b, c, d));
+  }
+
+  /** first, first + step, …, for the kernel alone. */
+  counted(argument: string, length: number, first: number, step = 1): Slot<"i32"> {
+    const place = this.#place("i32", argument, length, undefined, false);
+    place.first = first;
+    place.step = step;
+    return place as unknown as Slot<"i32">;
+  }
+
+  /** Room for the kernel to work in; `isWritten` if the caller is to see it. */
+  scratch<K extends Kind>(kind: K, argument: string, length: number, isWritten = false): Slot<K> {
+    return this.#place(kind, argument, length, undefined, isWritten);
+  }
+
+  #given<K extends Kind>(
+    kind: K,
+    argument: string,
+    given: unknown,
+    length: number | undefined,
+    isWritten: boolean,
+  ): Slot<K> {
+    const tensor = checkTensor(kind, argument, given, length);
+    return this.#place(kind, argument, tensor.length, tensor, isWritten);
+  }
+
+  #place<K extends Kind>(
+    kind: K,
+    argument: string,
+    length: number,
+    given: Tensor<K> | undefined,
+    isWritten: boolean,
+  ) {
+    if (this.#end === this.#places.length) this.#places.push(new Place());
+    const place = this.#places[this.#end++] as Place;
+    place.kind = kind;
+    place.argument = argument;
+    place.length = length;
+    place.given = given as Tensor<Kind> | undefined;
+    place.isWritten = isWritten;
+    place.first = undefined;
+    return place as Place & Slot<K>;
+  }
+
+  /** All tensors have been checked: make their slots ready, and give the module to call. */
+  enter(): wasm.MainModule {
+    let isRoom = true;
+    for (let i = this.#first; i < this.#end; ++i) {
+      const place = this.#places[i] as Place;
+      if (place.given instanceof Buffer) this.#checkBuffer(place, place.given);
+      else place.region = this.#pool.find(place);
+      isRoom &&= place.region !== undefined;
+    }
+    if (!isRoom) this.#makeRoom();
+    for (let i = this.#first; i < this.#end; ++i) (this.#places[i] as Place).fill();
+    return this.module;
+  }
+
+  /** A buffer is this engine's, and one that is written stands in one place only. */
+  #checkBuffer(place: Place, buffer: Buffer<Kind>): void {
+    const { argument, isWritten } = place;
+    place.region = buffer.region(argument);
+    if (place.region.module !== this.module) {
+      throw new RopewalkError("bad_value", argument, buffer, "a buffer of this engine");
+    }
+    if (!isWritten) return;
+    for (let i = this.#first; i < this.#end; ++i) {
+      const twin = this.#places[i] as Place;
+      if (twin !== place && twin.given === buffer) {
+        const allowed = `a buffer of its own, not the one of ${twin.argument}`;
+        throw new RopewalkError("bad_value", argument, buffer, allowed);
       }
     }
+  }
+
+  #makeRoom(): void {
+    const pooled = this.#places.slice(this.#first, this.#end).filter(({ isPooled }) => isPooled);
+    // The memory may grow, which empties a view of it: what comes from there is copied first.
+    for (const place of pooled) {
+      const array = place.given as ArrayOf[Kind] | undefined;
+      if (array?.buffer === this.module.HEAPF32.buffer) place.given = array?.slice();
+    }
+    this.#pool.make(pooled.filter(({ region }) => region === undefined));
+    for (const place of pooled) place.region = this.#pool.find(place);
+  }
+
+  /** Throws what a kernel answers, if it failed; `spelling` turns its name for an argument into the caller's. */
+  check(failure: Failure, spelling = camelCase): void {
+    if (failure === undefined) return;
+    const { code, argument, given, allowed } = failure;
+    throw new RopewalkError(code, spelling(argument), given, allowed);
+  }
+
+  /** An array of what was written, unless it went into a buffer of the caller's. */
+  result<K extends Kind>(slot: Slot<K>): ArrayOf[K] | undefined {
+    const place = slot as unknown as Place;
+    return place.isPooled ? (place.copy() as ArrayOf[K]) : undefined;
+  }
+
+  /** The same of all that was written, by the names of its arguments. */
+  results<Results>(): Results {
+    let results: Record<string, ArrayOf[Kind]> | undefined;
+    for (let i = this.#first; i < this.#end; ++i) {
+      const place = this.#places[i] as Place;
+      if (!place.isWritten || !place.isPooled) continue;
+      results ??= {};
+      results[place.argument] = place.copy();
+    }
+    return (results ?? noResults) as Results;
   }
 }
 
