@@ -131,10 +131,9 @@ export type AttentionResult<Options> = Flat<
 
 type Given = { [Name in string]?: unknown };
 
-const ofPast = ["pastLen", "pastKey", "pastValue", "presentKey", "presentValue"] as const;
 const notBesideCache = [
   ...["format", "batch", "key", "value", "kvLen", "nKvHeads", "headDim", "vHeadDim", "kvLens"],
-  ...ofPast,
+  ...["pastLen", "pastKey", "pastValue", "presentKey", "presentValue"],
 ];
 const scoreStages = ["raw", "softcapped", "masked"] as const satisfies readonly ScoreStage[];
 
@@ -152,21 +151,23 @@ function cacheOf(caller: Caller, given: Given): KvCache | undefined {
 }
 
 /** Whether keys and values come behind those of a past. */
-function hasPast(given: Given): boolean {
-  for (const name of ofPast) {
-    if (given[name] === undefined) continue;
-    check.absent("kvLens", given.kvLens, "nothing beside a past");
-    return true;
-  }
-  return false;
+function hasPast({ pastLen, pastKey, pastValue, presentKey, presentValue, kvLens }: Given): boolean {
+  const isPast =
+    pastLen !== undefined ||
+    pastKey !== undefined ||
+    pastValue !== undefined ||
+    presentKey !== undefined ||
+    presentValue !== undefined;
+  if (isPast) check.absent("kvLens", kvLens, "nothing beside a past");
+  return isPast;
 }
 
 /** NaN if not given: the bindings know the scale then. To compute it here would make an object of it at every call. */
 export const softmaxScaleOf = ({ softmaxScale }: { softmaxScale?: unknown }): number =>
   softmaxScale === undefined ? Number.NaN : check.finiteF32("softmaxScale", softmaxScale);
 
-const windowSize = (name: string, given: Given) =>
-  check.integer(name, check.or(given[name], -1), -1, 2 ** 31 - 1);
+const windowSize = (name: string, given: unknown) =>
+  check.integer(name, check.or(given, -1), -1, 2 ** 31 - 1);
 
 /** An extent of a mask or a bias: 1 where the shape leaves it out, and `whole` if there is no shape. */
 function extent(shape: readonly number[] | undefined, axis: number, whole: number): number {
@@ -270,8 +271,8 @@ export function attention<Options extends AttentionOptions>(caller: Caller, opti
   const firstQuery = cache === undefined ? pastLen : kvLen - qLen;
   const queryOffset = check.int32("queryOffset", check.or(given.queryOffset, firstQuery));
   const causal = check.boolean("causal", check.or(given.causal, false));
-  const leftWindowSize = windowSize("leftWindowSize", given);
-  const rightWindowSize = windowSize("rightWindowSize", given);
+  const leftWindowSize = windowSize("leftWindowSize", given.leftWindowSize);
+  const rightWindowSize = windowSize("rightWindowSize", given.rightWindowSize);
   const softmaxScale = softmaxScaleOf(given);
   const softcap = check.notNegativeF32("softcap", check.or(given.softcap, 0));
   const stage = check.oneOf("scoreStage", check.or(given.scoreStage, "masked"), scoreStages);
