@@ -8,11 +8,13 @@
 namespace ropewalk::bindings {
 namespace {
 
-double attention_scratch_size(Size kv_len) {
-  return static_cast<double>(ropewalk::attention_scratch_size(kv_len));
+double attention_scratch_size(Size q_len, Size kv_len, Size n_heads, Size n_kv_heads, Size head_dim,
+                              Size v_head_dim, bool with_weights) {
+  return static_cast<double>(ropewalk::attention_scratch_size(
+      {q_len, kv_len, n_heads, n_kv_heads, head_dim, v_head_dim, with_weights}));
 }
 
-/// `kv_lens`, `mask`, `bias` and `scores` may be null, and so is one of `weights` and `scratch`. The extents of the mask
+/// `kv_lens`, `mask`, `bias`, `weights` and `scores` may be null. The extents of the mask
 /// and of the bias are 1 where it is the same for all.
 Failure attention(const F32Buffer& query, const F32Buffer& key, const F32Buffer& value, I32Buffer* kv_lens,
                   U8Buffer* mask, F32Buffer* bias, HeadsFormat format, Size batch, Size q_len, Size n_heads,
@@ -21,7 +23,7 @@ Failure attention(const F32Buffer& query, const F32Buffer& key, const F32Buffer&
                   std::int32_t right_window_size, double softmax_scale, float softcap, ScoreStage score_stage,
                   Size mask_batch, Size mask_heads, Size mask_q, Size mask_kv, Size bias_batch,
                   Size bias_heads, Size bias_q, Size bias_kv, F32Buffer& out, F32Buffer* weights,
-                  F32Buffer* scores, F32Buffer* scratch) {
+                  F32Buffer* scores, F32Buffer& scratch) {
   Views views;
   const auto queries = views.heads(query, "query", {format, batch, q_len, q_len, n_heads, head_dim});
   const auto keys = views.heads(key, "key", {format, batch, kv_capacity, kv_len, n_kv_heads, head_dim});
@@ -131,7 +133,9 @@ EMSCRIPTEN_BINDINGS(attention) {
       .value("heads", CacheKind::heads)
       .value("latent", CacheKind::latent);
 
-  function("attention_scratch_size(kv_len)", &attention_scratch_size);
+  function(
+      "attention_scratch_size(q_len, kv_len, n_heads, n_kv_heads, head_dim, v_head_dim, with_weights)",
+      &attention_scratch_size);
   function(
       "attention(query, key, value, kv_lens, mask, bias, format, batch, q_len, n_heads, kv_len, kv_capacity, "
       "n_kv_heads, head_dim, v_head_dim, query_offset, causal, left_window_size, right_window_size, "

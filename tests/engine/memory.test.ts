@@ -284,10 +284,10 @@ describe("where the memory cannot be had", () => {
     let error: unknown;
     try {
       engine.attention({
-        query: new Float32Array(1),
+        query: new Float32Array(32),
         key,
         value: key,
-        qLen: 1,
+        qLen: 32, // As many as have keys and values laid out anew.
         kvLen,
         nHeads: 1,
         headDim: 1,
@@ -351,7 +351,8 @@ describe("the module behind the engine", () => {
 
   test("keeps nothing of a call with many numbers, taken or refused", async () => {
     const module = await rawModule();
-    const [query, key, value, out, scratch] = [8, 12, 6, 4, 12].map((length) =>
+    const room = module.attention_scratch_size(2, 3, 1, 1, 4, 2, false);
+    const [query, key, value, out, scratch] = [8, 12, 6, 4, room].map((length) =>
       module.F32Buffer.allocate(length),
     );
     key.view().fill(1);
@@ -401,7 +402,7 @@ describe("the module behind the engine", () => {
       f32(...new Array(length).fill(0)),
     );
     const x = f32(2);
-    const scratch = f32(...new Array(module.attention_scratch_size(1)).fill(0));
+    const scratch = f32(...new Array(module.mla_scratch_size(1, 1, 1, 2, 1, module.MlaForm.absorbed, 1, 1, false)).fill(0));
     const cost = module.F64Buffer.allocate(6);
     const call = (qLen = 1) =>
       module.mla(

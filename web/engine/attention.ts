@@ -306,7 +306,16 @@ export function attention<Options extends AttentionOptions>(caller: Caller, opti
   const out = headsOutput(caller, "out", given.out, batch, qLen, nHeads, vHeadDim);
   const weights = caller.requested("weights", given.weights, batch, nHeads, qLen, kvLen);
   const scores = caller.requested("scores", given.scores, batch, nHeads, qLen, kvLen);
-  const scratch = attentionScratch(caller, weights, kvLen);
+  const room = caller.module.attention_scratch_size(
+    qLen,
+    kvLen,
+    nHeads,
+    nKvHeads,
+    headDim,
+    vHeadDim,
+    weights.isGiven,
+  );
+  const scratch = caller.scratch("f32", "scratch", check.elements("scratch", room, 1));
 
   const module = caller.enter();
   if (pastLens !== undefined) {
@@ -355,15 +364,4 @@ export function attention<Options extends AttentionOptions>(caller: Caller, opti
     ),
   );
   return caller.results<AttentionResult<Options>>();
-}
-
-/** Room for attention to work in, unless there are weights, which it can use for that. */
-export function attentionScratch(
-  caller: Caller,
-  weights: OptionalSlot<"f32">,
-  kvLen: number,
-): OptionalSlot<"f32"> {
-  if (weights.isGiven) return notGiven;
-  const length = caller.module.attention_scratch_size(kvLen);
-  return caller.scratch("f32", "scratch", check.elements("scratch", length, 1));
 }

@@ -1,5 +1,5 @@
 /** Multi-head latent attention: checks of its many tensors, the call, and what it costs. */
-import { attentionScratch, softmaxScaleOf } from "./attention.js";
+import { softmaxScaleOf } from "./attention.js";
 import type { F32Buffer } from "./buffers.js";
 import * as check from "./checks.js";
 import { RopewalkError } from "./errors.js";
@@ -274,7 +274,18 @@ export function mla<Options extends MlaOptions>(caller: Caller, options: Options
   const out = caller.output("f32", "out", options.out, check.elements("out", tokens, hidden));
   const weights = caller.requested("weights", options.weights, batch, nHeads, qLen, kvLen);
   const scores = caller.requested("scores", options.scores, batch, nHeads, qLen, kvLen);
-  const scratch = attentionScratch(caller, weights, kvLen);
+  const room = caller.module.mla_scratch_size(
+    nHeads,
+    kvRank,
+    nope,
+    rope,
+    vDim,
+    caller.module.MlaForm[form],
+    qLen,
+    kvLen,
+    weights.isGiven,
+  );
+  const scratch = caller.scratch("f32", "scratch", check.elements("scratch", room, 1));
 
   const module = caller.enter();
   caller.check(
