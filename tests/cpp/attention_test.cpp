@@ -266,6 +266,26 @@ TEST_CASE("attention keeps its bounds at any size, with weights and without", "[
   }
 }
 
+TEST_CASE("attention keeps its bounds at any size where keys and values are laid out as panels", "[attention]") {
+  Random random(30);
+  const Sizes around_panels{1, 7, 8, 9, 15, 16, 17};
+  for (const std::size_t q_len : Sizes{32, 33, 37, 47, 48, 49}) {
+    for (const std::size_t size : around_panels) {
+      require_keeps_its_bounds(make_problem(random, {1, q_len, size, 1, 1, 5, 6}));
+      require_keeps_its_bounds(make_problem(random, {1, q_len, 11, 1, 1, size, 6}, {.causal = true}));
+      require_keeps_its_bounds(make_problem(random, {1, q_len, 11, 1, 1, 3, size}, {.causal = true}));
+    }
+  }
+  for (const std::size_t kv_len : Sizes{255, 256, 257, 511, 512, 513, 770}) {
+    const auto offset = static_cast<std::int32_t>(kv_len - 35);
+    require_keeps_its_bounds(make_problem(random, {1, 35, kv_len, 1, 1, 9, 5}));
+    require_keeps_its_bounds(
+        make_problem(random, {1, 35, kv_len, 1, 1, 9, 5}, {.query_offset = offset, .causal = true}));
+    require_keeps_its_bounds(make_problem(random, {1, 35, kv_len, 1, 1, 9, 5},
+                                          {.query_offset = offset, .causal = true, .left_window_size = 20}));
+  }
+}
+
 TEST_CASE("attention keeps its bounds for any number of queries, keys and visible keys", "[attention]") {
   Random random(2);
   for (std::size_t q_len = 1; q_len <= 9; ++q_len) {
@@ -372,12 +392,13 @@ void bias_at_random(Random& random, Problem& problem) {
   }
 }
 
-/// Small, and anything else at random: now and then every option at once.
+/// Small, and anything else at random: now and then every option at once, more queries than are worth laying keys and
+/// values out for, and more keys than a tile has.
 Problem any_problem(Random& random) {
   const std::size_t n_kv_heads = 1 + below(random, 3);
   const Shape shape{.batch = 1 + below(random, 3),
-                    .q_len = 1 + below(random, 11),
-                    .kv_len = 1 + below(random, 21),
+                    .q_len = 1 + below(random, below(random, 4) == 0 ? 45 : 11),
+                    .kv_len = 1 + (below(random, 50) == 0 ? 240 : 0) + below(random, 21),
                     .n_heads = n_kv_heads * (1 + below(random, 3)),
                     .n_kv_heads = n_kv_heads,
                     .head_dim = 1 + below(random, 10),
@@ -812,19 +833,20 @@ TEST_CASE("no weight on the largest value is nothing", "[attention]") {
 
 TEST_CASE("a row whose every score is -inf reads no value", "[attention]") {
   const float poison = GENERATE(not_a_number, infinity);
-  for (std::size_t dead = 0; dead < 6; ++dead) {
+  const std::size_t q_len = GENERATE(6, 38);
+  for (std::size_t dead = 0; dead < q_len; ++dead) {
     Random random(29);
-    Problem problem = make_problem(random, {1, 6, 7, 1, 1, 2, 3});
+    Problem problem = make_problem(random, {1, q_len, 7, 1, 1, 2, 3});
     for (float& component : problem.key) component = std::abs(component);
     const Result want = run(problem);
     for (std::size_t j = 0; j < 7; ++j) problem.key[j * 2] = infinity;
-    for (std::size_t i = 0; i < 6; ++i) {
+    for (std::size_t i = 0; i < q_len; ++i) {
       problem.query[i * 2] = i == dead ? -1.0F : 0.0F;
       problem.query[i * 2 + 1] = 0;
     }
     std::fill(problem.value.begin(), problem.value.end(), poison);
     const Result got = run(problem);
-    for (std::size_t c = 0; c < 6 * 3; ++c) {
+    for (std::size_t c = 0; c < q_len * 3; ++c) {
       if (c / 3 == dead) REQUIRE(same_bits(got.out[c], 0.0F));
       if (c / 3 != dead) REQUIRE(!std::isfinite(got.out[c]));
     }
@@ -967,7 +989,7 @@ TEST_CASE("what a masked key or value holds does not leak", "[attention][causal]
   const float poison = GENERATE(not_a_number, infinity, -infinity);
   const bool in_key = GENERATE(true, false);
   const std::int32_t query_offset = GENERATE(-2, 0, 1, 5);
-  constexpr std::size_t q_len = 11;
+  const std::size_t q_len = GENERATE(11, 20);  // Of two heads, 40 are enough for panels.
   constexpr std::size_t kv_len = 14;
   constexpr std::size_t v_head_dim = 9;
   Random random(10);
@@ -1000,7 +1022,7 @@ TEST_CASE("what a masked key or value holds does not leak", "[attention][causal]
 
 TEST_CASE("NaN or +inf in a visible score makes its row NaN, and no other", "[attention]") {
   const float poison = GENERATE(not_a_number, infinity);
-  for (const std::size_t kv_len : Sizes{1, 3, 4, 5, 8, 9, 17}) {
+  for (const std::size_t kv_len : Sizes{1, 3, 4, 5, 8, 9, 17, 33, 49}) {
     for (std::size_t j = 0; j < kv_len; ++j) {
       Random random(11);
       Problem problem = make_problem(random, {1, kv_len, kv_len, 1, 1, 5, 6}, {.causal = true});

@@ -621,7 +621,7 @@ const latentBetweens: Between[] = [
       oProj: vast(),
     };
   }),
-  between("mla (KvCache)", "no memory for the values", "value", "out_of_memory", () => ({
+  between("mla (KvCache)", "no memory to lay the values out in", "scratch", "out_of_memory", () => ({
     ...thin(2 ** 12, { vHeadDim: 2 ** 18 }),
     cache: none,
   })),

@@ -215,7 +215,7 @@ void check(Input& input, const Call& call, const Results& results, bool tame) {
 void fuzz(Input& input) {
   const bool tame = input.flip();
   const std::size_t batch = input.extent(3);
-  const std::size_t q_len = input.extent(10);
+  const std::size_t q_len = input.extent(input.flip() ? 10 : 40);
   const std::size_t kv_len = input.extent(input.flip() ? 6 : 40);
   const std::size_t n_kv_heads = input.extent(3);
   const std::size_t n_heads = n_kv_heads * input.extent(3) + (input.rarely() ? 1 : 0);
