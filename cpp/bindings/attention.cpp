@@ -133,9 +133,8 @@ EMSCRIPTEN_BINDINGS(attention) {
       .value("heads", CacheKind::heads)
       .value("latent", CacheKind::latent);
 
-  function(
-      "attention_scratch_size(q_len, kv_len, n_heads, n_kv_heads, head_dim, v_head_dim, with_weights)",
-      &attention_scratch_size);
+  function("attention_scratch_size(q_len, kv_len, n_heads, n_kv_heads, head_dim, v_head_dim, with_weights)",
+           &attention_scratch_size);
   function(
       "attention(query, key, value, kv_lens, mask, bias, format, batch, q_len, n_heads, kv_len, kv_capacity, "
       "n_kv_heads, head_dim, v_head_dim, query_offset, causal, left_window_size, right_window_size, "

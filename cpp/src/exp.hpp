@@ -16,11 +16,12 @@ namespace ropewalk::simd {
 template <std::size_t N>
 inline void exp(Vector (&x)[N]) noexcept {
   static constexpr float log2_e = 1.44269504f;
-  static constexpr float shifter = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer, in the lowest bits
+  static constexpr float shifter =
+      12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer, in the lowest bits
   static constexpr float ln_2_high = 0.693359375f;
   static constexpr float ln_2_low = -2.12194440e-4f;
-  static constexpr float coefficients[] = {1.40612762e-3f, 8.37902070e-3f, 4.16647765e-2f, 1.66663653e-1f,
-                                           5.00000043e-1f, 1.00000005f,    1.0f};
+  static constexpr float coefficients[] = {
+      1.40612762e-3f, 8.37902070e-3f, 4.16647765e-2f, 1.66663653e-1f, 5.00000043e-1f, 1.00000005f, 1.0f};
   // 2^-127 has no bits of its own in float32: less than that becomes the zero that is meant.
   static constexpr float least = -88.0f;
   static constexpr float minus_ln_2_high = -ln_2_high;

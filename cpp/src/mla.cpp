@@ -130,8 +130,8 @@ Status check(const MlaShape& shape, const MlaOptions& options, const MlaExtents&
       {"weights", tensors.weights.size(), tensors.weights.empty() ? 0 : square},
       {"scores", tensors.scores.size(), tensors.scores.empty() ? 0 : square},
       {"scratch", tensors.scratch.size(),
-       static_cast<double>(mla_scratch_size(shape, options.form, extents.q_len, extents.kv_len,
-                                            !tensors.weights.empty()))},
+       static_cast<double>(
+           mla_scratch_size(shape, options.form, extents.q_len, extents.kv_len, !tensors.weights.empty()))},
   };
   for (const auto& [argument, given, wanted] : counts) {
     if (static_cast<double>(given) != wanted) {

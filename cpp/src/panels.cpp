@@ -14,7 +14,8 @@ using simd::Vector;
 /// alone reach: 4 x 2 50, unrolled by four 25 (Node 20) to 41 (Node 24); 5 x 2 39 to 51; 6 x 2 40 (Node 20), 30 (Node
 /// 24), and 55 there with relaxed SIMD; 4 x 3 30 to 37.
 template <std::size_t R, class Finish>
-inline void multiply_tile(Rows<const float> a, const float* panel, std::size_t depth, Finish&& finish) noexcept {
+inline void multiply_tile(Rows<const float> a, const float* panel, std::size_t depth,
+                          Finish&& finish) noexcept {
   Vector low[R];
   Vector high[R];
   const float* row[R];
@@ -48,7 +49,8 @@ template <std::size_t R>
       simd::store(out[r] + simd::width, high * factor);
     } else {
       simd::store_up_to(out[r], low * factor, columns);
-      if (columns > simd::width) simd::store_partial(out[r] + simd::width, high * factor, columns - simd::width);
+      if (columns > simd::width)
+        simd::store_partial(out[r] + simd::width, high * factor, columns - simd::width);
     }
   });
 }
@@ -120,7 +122,8 @@ bool pack(Rows<const float> b, std::size_t depth, std::size_t n, float* panels) 
     }
     if (c < n) {
       const Vector low = simd::load_up_to(row + c, n - c);
-      const Vector high = n - c > simd::width ? simd::load_partial(row + c + simd::width, n - c - simd::width) : Vector(0.0f);
+      const Vector high =
+          n - c > simd::width ? simd::load_partial(row + c + simd::width, n - c - simd::width) : Vector(0.0f);
       simd::store(to, low);
       simd::store(to + simd::width, high);
       zero = simd::multiply_add(Vector(0.0f), low + high, zero);

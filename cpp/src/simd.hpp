@@ -23,19 +23,34 @@ inline constexpr std::size_t width = Vector::size;
 inline Vector load(const float* from) noexcept { return Vector::load_unaligned(from); }
 inline void store(float* to, const Vector& vector) noexcept { vector.store_unaligned(to); }
 
-/// The first `count` < width lanes from memory, the others `fill`: a tail takes the same path as whole vectors, with
+namespace detail {
+
+/// `count` < width numbers, one by one where they are three at most: memcpy() costs a call, and takes longer.
+inline void copy_few(const float* from, std::size_t count, float* to) noexcept {
+  if constexpr (width == 4) {
+    to[0] = from[0];
+    if (count > 1) to[1] = from[1];
+    if (count > 2) to[2] = from[2];
+  } else {
+    std::copy_n(from, count, to);
+  }
+}
+
+}  // namespace detail
+
+/// The first 0 < `count` < width lanes from memory, the others `fill`: a tail takes the same path as whole vectors, with
 /// no read past its end.
 inline Vector load_partial(const float* from, std::size_t count, float fill = 0) noexcept {
   std::array<float, width> lanes;
   lanes.fill(fill);
-  std::copy_n(from, count, lanes.begin());
+  detail::copy_few(from, count, lanes.data());
   return load(lanes.data());
 }
 
 inline void store_partial(float* to, const Vector& vector, std::size_t count) noexcept {
   std::array<float, width> lanes;
   store(lanes.data(), vector);
-  std::copy_n(lanes.begin(), count, to);
+  detail::copy_few(lanes.data(), count, to);
 }
 
 /// The first `count` lanes, or all where there are more: for a loop whose body is better there once than twice, for the

@@ -174,8 +174,8 @@ Result run(const Problem& problem, bool with_weights = true, bool with_scores = 
   Heads out(problem, q_len, n_heads, v_head_dim);
   Buffer<float> weights(batch * n_heads * q_len * kv_len);
   Buffer<float> scores(batch * n_heads * q_len * kv_len);
-  const auto room = static_cast<std::size_t>(attention_scratch_size(
-      {q_len, kv_len, n_heads, n_kv_heads, head_dim, v_head_dim, with_weights}));
+  const auto room = static_cast<std::size_t>(
+      attention_scratch_size({q_len, kv_len, n_heads, n_kv_heads, head_dim, v_head_dim, with_weights}));
   Buffer<float> scratch(room);
   // Between canaries as well, for the sanitizer to see a read past their ends.
   Buffer<std::int32_t> kv_lens(problem.kv_lens);
@@ -187,12 +187,11 @@ Result run(const Problem& problem, bool with_weights = true, bool with_scores = 
   if (!problem.bias.empty()) options.bias = {bias.values().data(), problem.bias_shape};
   REQUIRE(options.mask.size() == problem.mask.size());
   REQUIRE(options.bias.size() == problem.bias.size());
-  REQUIRE_THAT(
-      attention(query.view(), key.view(), value.view(), options, out.view(),
-                with_weights ? weights.view(batch, n_heads, q_len, kv_len) : TensorView<float, 4>{},
-                with_scores ? scores.view(batch, n_heads, q_len, kv_len) : TensorView<float, 4>{},
-                scratch.view(room)),
-      is_ok());
+  REQUIRE_THAT(attention(query.view(), key.view(), value.view(), options, out.view(),
+                         with_weights ? weights.view(batch, n_heads, q_len, kv_len) : TensorView<float, 4>{},
+                         with_scores ? scores.view(batch, n_heads, q_len, kv_len) : TensorView<float, 4>{},
+                         scratch.view(room)),
+               is_ok());
   REQUIRE(out.intact());
   REQUIRE(weights.intact());
   REQUIRE(scores.intact());
@@ -266,7 +265,8 @@ TEST_CASE("attention keeps its bounds at any size, with weights and without", "[
   }
 }
 
-TEST_CASE("attention keeps its bounds at any size where keys and values are laid out as panels", "[attention]") {
+TEST_CASE("attention keeps its bounds at any size where keys and values are laid out as panels",
+          "[attention]") {
   Random random(30);
   const Sizes around_panels{1, 7, 8, 9, 15, 16, 17};
   for (const std::size_t q_len : Sizes{32, 33, 37, 47, 48, 49}) {

@@ -63,7 +63,8 @@ TEST_CASE("exp is one at zero, zero where no normal number is left, and NaN of N
 
 TEST_CASE("exp takes each lane by itself", "[exp]") {
   std::array<float, 4 * simd::width> x{};
-  for (std::size_t i = 0; i < x.size(); ++i) x[i] = i % 3 == 1 ? -std::numeric_limits<float>::infinity() : -0.37f * static_cast<float>(i);
+  for (std::size_t i = 0; i < x.size(); ++i)
+    x[i] = i % 3 == 1 ? -std::numeric_limits<float>::infinity() : -0.37f * static_cast<float>(i);
   const auto together = exp_of(x);
   for (std::size_t i = 0; i < x.size(); ++i) {
     CAPTURE(i);

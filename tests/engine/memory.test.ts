@@ -402,7 +402,9 @@ describe("the module behind the engine", () => {
       f32(...new Array(length).fill(0)),
     );
     const x = f32(2);
-    const scratch = f32(...new Array(module.mla_scratch_size(1, 1, 1, 2, 1, module.MlaForm.absorbed, 1, 1, false)).fill(0));
+    const scratch = f32(
+      ...new Array(module.mla_scratch_size(1, 1, 1, 2, 1, module.MlaForm.absorbed, 1, 1, false)).fill(0),
+    );
     const cost = module.F64Buffer.allocate(6);
     const call = (qLen = 1) =>
       module.mla(

@@ -65,8 +65,8 @@ bool is_valid(const Call& call) {
   if (call.out.shape != Shape4{batch, q_len, n_heads, v_head_dim}) return false;
   if (!is_empty(call.weights_shape) && call.weights_shape != square) return false;
   if (!is_empty(call.scores_shape) && call.scores_shape != square) return false;
-  if (call.scratch_shape[0] < attention_scratch_size({q_len, kv_len, n_heads, n_kv_heads, head_dim, v_head_dim,
-                                                      !is_empty(call.weights_shape)})) {
+  if (call.scratch_shape[0] < attention_scratch_size({q_len, kv_len, n_heads, n_kv_heads, head_dim,
+                                                      v_head_dim, !is_empty(call.weights_shape)})) {
     return false;
   }
   if (!is_broadcast(options.mask.shape, square) || !is_broadcast(options.bias.shape, square)) return false;

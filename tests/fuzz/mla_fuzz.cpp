@@ -395,7 +395,8 @@ void fuzz_mla(Input& input) {
     const std::size_t first = len - extents.q_len;
     const std::size_t half = shape.qk_rope_head_dim / 2;
     // Of no rows at all it is the same which.
-    const bool shared = static_cast<long double>(call.cos.size) == sizes_of(shape, call.options.form, extents, false).cos_of_one;
+    const bool shared = static_cast<long double>(call.cos.size) ==
+                        sizes_of(shape, call.options.form, extents, false).cos_of_one;
     const std::size_t sets = shared ? 1 : extents.batch;
     Tensor x{extents.batch * len * shape.hidden_size};
     Tensor cos{sets * len * half};
