@@ -345,7 +345,7 @@ struct Scratch {
         panels{packs(extents) ? tile.data + block_rows * tile.stride : nullptr} {}
 
   static constexpr bool packs(const AttentionExtents& extents) noexcept {
-    return extents.q_len * (extents.n_heads / extents.n_kv_heads) >= packing_rows;
+    return extents.n_kv_heads != 0 && extents.q_len * (extents.n_heads / extents.n_kv_heads) >= packing_rows;
   }
 
   static constexpr std::size_t n_tiles(const AttentionExtents& extents) noexcept {

@@ -833,7 +833,7 @@ TEST_CASE("no weight on the largest value is nothing", "[attention]") {
 
 TEST_CASE("a row whose every score is -inf reads no value", "[attention]") {
   const float poison = GENERATE(not_a_number, infinity);
-  const std::size_t q_len = GENERATE(6, 38);
+  const auto q_len = GENERATE(std::size_t{6}, std::size_t{38});
   for (std::size_t dead = 0; dead < q_len; ++dead) {
     Random random(29);
     Problem problem = make_problem(random, {1, q_len, 7, 1, 1, 2, 3});
@@ -989,7 +989,7 @@ TEST_CASE("what a masked key or value holds does not leak", "[attention][causal]
   const float poison = GENERATE(not_a_number, infinity, -infinity);
   const bool in_key = GENERATE(true, false);
   const std::int32_t query_offset = GENERATE(-2, 0, 1, 5);
-  const std::size_t q_len = GENERATE(11, 20);  // Of two heads, 40 are enough for panels.
+  const auto q_len = GENERATE(std::size_t{11}, std::size_t{20});  // Of two heads, 40 are enough for panels.
   constexpr std::size_t kv_len = 14;
   constexpr std::size_t v_head_dim = 9;
   Random random(10);
