@@ -26,6 +26,7 @@ void dot_tile(Rows<const float> a, Rows<const float> b, float scale, Rows<float>
     }
   };
   std::size_t k = 0;
+  ROPEWALK_DO_NOT_UNROLL
   for (; k + simd::width <= depth; k += simd::width) {
     step([k](const float* row) noexcept { return simd::load(row + k); });
   }
@@ -41,6 +42,8 @@ template <std::size_t R>
 void dot_rows(Rows<const float> a, Rows<const float> b, float scale, Rows<float> out, std::size_t n,
               std::size_t depth) noexcept {
   std::size_t j = 0;
+  // A single row by eights: sums that wait for no other keep the arithmetic as busy as the tile's.
+  for (; R == 1 && j + 8 <= n; j += 8) dot_tile<R, 8>(a, b.from(j), scale, {out.data + j, out.stride}, depth);
   for (; j + 2 <= n; j += 2) dot_tile<R, 2>(a, b.from(j), scale, {out.data + j, out.stride}, depth);
   if (j < n) dot_tile<R, 1>(a, b.from(j), scale, {out.data + j, out.stride}, depth);
 }
@@ -57,6 +60,7 @@ void sum_tile(Rows<const float> a, Rows<const float> b, Rows<float> out, std::si
   for (std::size_t r = 0; r < R; ++r) {
     for (std::size_t c = 0; c < C; ++c) sums[r][c] = load_at(out[r], c);
   }
+  ROPEWALK_DO_NOT_UNROLL
   for (std::size_t k = 0; k < depth; ++k) {
     Vector vb[C];
     for (std::size_t c = 0; c < C; ++c) vb[c] = load_at(b[k], c);
@@ -84,6 +88,9 @@ void sum_rows(Rows<const float> a, Rows<const float> b, Rows<float> out, std::si
     return rows;
   };
   std::size_t j = 0;
+  for (; R == 1 && j + 8 * simd::width <= n; j += 8 * simd::width) {
+    sum_tile<R, 8, false>(a, columns_from(b, j), columns_from(out, j), 0, depth);
+  }
   for (; j + 2 * simd::width <= n; j += 2 * simd::width) {
     sum_tile<R, 2, false>(a, columns_from(b, j), columns_from(out, j), 0, depth);
   }
