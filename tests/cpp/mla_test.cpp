@@ -481,7 +481,7 @@ TEST_CASE("mla refuses what does not fit, and writes nothing", "[mla][errors]") 
       }
       wrong(
           "scratch", [](T& t) -> auto& { return t.scratch; },
-          mla_scratch_size(layer.shape, form, 3, 3, weights_too));
+          static_cast<std::size_t>(mla_scratch_size(layer.shape, form, 3, 3, weights_too)));
 
       // Lengths that contradict each other.
       const auto lengths = [&](const MlaExtents& extents, const char* name, std::size_t given) {
