@@ -1,0 +1,152 @@
+// Ropewalk, called as its README shows.
+
+/** By which options it is loaded, and under which name. */
+const engines = [{ name: "Ropewalk", options: {} }];
+
+export async function load(platform) {
+  const { loadRopewalk } = await platform.ropewalk();
+  return Promise.all(
+    engines.map(async ({ name, options }) => {
+      const ropewalk = await loadRopewalk(options);
+      return {
+        name,
+        own: true,
+        contenders: (workload, inputs) => byKind[workload.kind](ropewalk, workload, inputs),
+      };
+    }),
+  );
+}
+
+const byKind = { rope, attention, mla };
+
+function rope(ropewalk, { seqLen, nHeads, headDim, layout, place }, inputs) {
+  const shape = { seqLen, nHeads, headDim, layout };
+  const { x, cos, sin } = inputs;
+  if (place === "arrays")
+    return [{ run: () => ropewalk.applyRope({ ...shape, x, cos, sin }), read: (out) => ({ out }) }];
+  const { buffers, free } = inMemory(ropewalk, { x, cos, sin });
+  const run = () => ropewalk.applyRope({ ...shape, ...buffers });
+  return [{ run, read: () => ({ out: buffers.x.view.slice() }), free }];
+}
+
+function attention(ropewalk, workload, inputs) {
+  const { qLen, kvLen, nHeads, headDim, causal, weights, place, layout } = workload;
+  const shape = { qLen, nHeads, causal };
+  if (qLen !== kvLen && place === "memory") return [decode(ropewalk, workload, inputs)];
+
+  const sizes = { ...shape, kvLen, headDim };
+  const { cos, sin, query, key, value } = inputs;
+  const turned = (x, seqLen) =>
+    layout ? ropewalk.applyRope({ x, cos, sin, seqLen, nHeads, headDim, layout }) : x;
+  const arrays = {
+    run: () =>
+      ropewalk.attention({ ...sizes, query: turned(query, qLen), key: turned(key, kvLen), value, weights }),
+    read: (result) => result,
+  };
+  return [arrays, inBuffers(ropewalk, workload, sizes, inputs)];
+}
+
+/** The same with all tensors in the engine's memory; beside the arrays, to show what copying costs. */
+function inBuffers(ropewalk, workload, sizes, inputs) {
+  const { qLen, kvLen, nHeads, headDim, layout, weights } = workload;
+  const results = {
+    out: new Float32Array(inputs.query.length),
+    ...(weights && { weights: new Float32Array(nHeads * qLen * kvLen) }),
+  };
+  const { buffers, free } = inMemory(ropewalk, { ...inputs, ...results });
+  const { cos, sin, ...tensors } = buffers;
+  const run = () => {
+    // In place: from the second run on, what has been rotated already is rotated further, which takes as long.
+    if (layout) {
+      ropewalk.applyRope({ x: buffers.query, cos, sin, seqLen: qLen, nHeads, headDim, layout });
+      ropewalk.applyRope({ x: buffers.key, cos, sin, seqLen: kvLen, nHeads, headDim, layout });
+    }
+    ropewalk.attention({ ...sizes, ...tensors });
+  };
+  const read = () =>
+    Object.fromEntries(Object.keys(results).map((name) => [name, buffers[name].view.slice()]));
+  return { variant: "buffers", aside: true, run, read, free };
+}
+
+function decode(ropewalk, { qLen, kvLen, nHeads, headDim }, { query, key, value }) {
+  const cache = ropewalk.kvCache({ capacity: kvLen, nKvHeads: nHeads, headDim });
+  cache.append({ key, value, len: kvLen });
+  return {
+    run: () => ropewalk.attention({ query, cache, qLen, nHeads }),
+    read: (result) => result,
+    free: () => cache.delete(),
+  };
+}
+
+/** One more token, and the cache as before. All weights are in the engine's memory. */
+function mla(ropewalk, workload, inputs) {
+  const { hiddenSize, nHeads, kvLoraRank, qkNopeHeadDim, qkRopeHeadDim, vHeadDim, kvLen } = workload;
+  const shape = { hiddenSize, nHeads, kvLoraRank, qkNopeHeadDim, qkRopeHeadDim, vHeadDim };
+  const { x, cos, sin, latents, ...weights } = inputs;
+  const { buffers, free } = inMemory(ropewalk, weights);
+  const call = { ...shape, ...buffers, x, cos, sin, qLen: 1, causal: true };
+  const capacity = kvLen + 1;
+
+  const ofLatents = ropewalk.latentCache({ capacity, kvLoraRank, qkRopeHeadDim });
+  ofLatents.append({ latents, len: kvLen });
+  const headDim = qkNopeHeadDim + qkRopeHeadDim;
+  const ofHeads = ropewalk.kvCache({ capacity, nKvHeads: nHeads, headDim, vHeadDim });
+  ofHeads.append({ ...expanded(ropewalk, workload, inputs), len: kvLen });
+
+  const contender = (variant, form, cache, kept) => {
+    const { total } = ropewalk.mlaCost({ ...shape, form, kept, qLen: 1, kvLen: capacity, causal: true });
+    const run = () => {
+      const { out } = ropewalk.mla({ ...call, form, cache });
+      cache.truncate(kvLen);
+      return out;
+    };
+    return { variant, flops: 2 * total.multiplyAdds, run, read: (out) => ({ out }) };
+  };
+  const freeAll = () => {
+    for (const cache of [ofLatents, ofHeads]) cache.delete();
+    free();
+  };
+  return [
+    contender("absorbed", "absorbed", ofLatents, "latent"),
+    { ...contender("naive, of latents", "naive", ofLatents, "latent"), aside: true },
+    { ...contender("naive, of keys and values", "naive", ofHeads, "heads"), aside: true, free: freeAll },
+  ];
+}
+
+/** Keys and values of all heads, from the latents and rotary keys of a cache. */
+function expanded(ropewalk, { nHeads, kvLoraRank, qkNopeHeadDim, qkRopeHeadDim, vHeadDim, kvLen }, inputs) {
+  const width = kvLoraRank + qkRopeHeadDim;
+  const latents = new Float32Array(kvLen * kvLoraRank);
+  for (let i = 0; i < kvLen; ++i)
+    latents.set(inputs.latents.subarray(i * width, i * width + kvLoraRank), i * kvLoraRank);
+  const rows = qkNopeHeadDim + vHeadDim;
+  const both = ropewalk.linear({
+    x: latents,
+    weight: inputs.kvBProj,
+    rows: kvLen,
+    inDim: kvLoraRank,
+    outDim: nHeads * rows,
+  });
+  const headDim = qkNopeHeadDim + qkRopeHeadDim;
+  const key = new Float32Array(kvLen * nHeads * headDim);
+  const value = new Float32Array(kvLen * nHeads * vHeadDim);
+  for (let i = 0; i < kvLen * nHeads; ++i) {
+    const from = i * rows;
+    const rotary = Math.floor(i / nHeads) * width + kvLoraRank;
+    key.set(both.subarray(from, from + qkNopeHeadDim), i * headDim);
+    key.set(inputs.latents.subarray(rotary, rotary + qkRopeHeadDim), i * headDim + qkNopeHeadDim);
+    value.set(both.subarray(from + qkNopeHeadDim, from + rows), i * vHeadDim);
+  }
+  return { key, value };
+}
+
+/** Buffers with such content, by the same names. */
+function inMemory(ropewalk, tensors) {
+  const buffers = Object.fromEntries(
+    Object.entries(tensors).map(([name, values]) => [name, ropewalk.f32(values)]),
+  );
+  const free = () => {
+    for (const buffer of Object.values(buffers)) buffer.delete();
+  };
+  return { buffers, free };
+}
