@@ -2,9 +2,11 @@
 import { ceilings } from "./ceilings.mjs";
 import { inputsOf } from "./inputs.mjs";
 import { alternate, estimate, largestDifference } from "./measure.mjs";
+import * as litert from "./peers/litert.mjs";
 import * as onnxruntime from "./peers/onnxruntime.mjs";
 import * as plain from "./peers/plain.mjs";
 import * as ropewalk from "./peers/ropewalk.mjs";
+import * as tensorflow from "./peers/tensorflow.mjs";
 import { workloads } from "./workloads.mjs";
 
 /** Components are below 1 in size, or about that: no one who computes the same in float32 is further off. */
@@ -18,7 +20,9 @@ export async function contest({ platform, only, say }) {
   const chosen = workloads.filter(
     ({ name }) => only.length === 0 || only.some((start) => name.startsWith(start)),
   );
-  const loaded = await Promise.all([ropewalk, onnxruntime, plain].map((peer) => peer.load(platform)));
+  const loaded = await Promise.all(
+    [ropewalk, onnxruntime, litert, tensorflow, plain].map((peer) => peer.load(platform)),
+  );
   const entrants = loaded.flat();
   const machine = ceilings(platform.ceilings);
   const results = [];
@@ -44,7 +48,10 @@ async function measure(workload, entrants, machine, say) {
     }
     contenders.push(...(own ? variants : await best(variants)));
   }
-  const all = [...contenders.map((one) => ({ flops: workload.flops, ...one })), ...machine(workload.ceiling)];
+  const all = [
+    ...contenders.map((one) => ({ flops: workload.flops, parts: workload.rotations, ...one })),
+    ...machine(workload.ceiling),
+  ];
   const times = await alternate(all);
   for (const { free } of all) free?.();
   return all.map(({ name, variant, own, aside, ceiling, flops, bytes }, i) => {

@@ -12,15 +12,15 @@ const SLOW = { run: 1000, samples: 3 };
 
 const now = () => performance.now();
 
-/** The time of one run, in ms, as the mean of `repeats`. */
-async function sample({ run }, repeats) {
+/** The time of one run, in ms, as the mean of `repeats`; or of each of the `parts` of a run. */
+async function sample({ run, parts = 1 }, repeats) {
   const start = now();
   for (let i = 0; i < repeats; ++i) {
     const result = run();
     // Awaiting what is no promise costs a turn of the microtask queue, which a tiny run would feel.
     if (typeof result?.then === "function") await result;
   }
-  return (now() - start) / repeats;
+  return (now() - start) / repeats / parts;
 }
 
 /** Run until warm; tells how many runs make a sample, and how many samples to take. */
@@ -30,10 +30,10 @@ async function warmUp(contender) {
   for (let repeats = 1; now() - start < WARM_UP; repeats *= 2) {
     quickest = Math.min(quickest, await sample(contender, repeats));
   }
-  const repeats = Math.max(1, Math.ceil(SAMPLE / quickest));
-  const wanted = Math.round(BUDGET / (quickest * repeats));
-  const samples =
-    quickest > SLOW.run ? SLOW.samples : Math.min(SAMPLES.most, Math.max(SAMPLES.least, wanted));
+  const run = quickest * (contender.parts ?? 1);
+  const repeats = Math.max(1, Math.ceil(SAMPLE / run));
+  const wanted = Math.round(BUDGET / (run * repeats));
+  const samples = run > SLOW.run ? SLOW.samples : Math.min(SAMPLES.most, Math.max(SAMPLES.least, wanted));
   return { quickest, repeats, samples };
 }
 

@@ -20,6 +20,8 @@ function rope(layout, place) {
     layout,
     place,
     ...shape,
+    // In memory one rotation follows another in a run, as some could not otherwise be told from what a call costs.
+    rotations: place === "memory" ? 8 : 1,
     ceiling: { copy: 4 * shape.seqLen * shape.nHeads * shape.headDim },
     goals: place === "memory" ? { peer: 1.5, copies: 1.3 } : { peer: 2 },
   };

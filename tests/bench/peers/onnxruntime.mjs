@@ -1,6 +1,7 @@
 // onnxruntime-web: its kernels for WebAssembly, one thread, by each of the graphs that compute a workload.
 import * as ort from "onnxruntime-web/wasm";
 import { headsFirst } from "../inputs.mjs";
+import { causalMask } from "./constants.mjs";
 import { INT64, onnxModel } from "./onnx_model.mjs";
 
 export async function load(platform) {
@@ -47,88 +48,64 @@ function graphOf({ variant, nodes, feeds, constants, outputs = ["out"], read }) 
 
 const microsoft = "com.microsoft";
 
+const range = (n) => [...Array(n).keys()];
+
 const graphs = {
-  rope(workload, { x, cos, sin }) {
-    const { seqLen, nHeads, headDim, layout, place } = workload;
-    const interleaved = layout === "interleaved" ? 1 : 0;
-    const shape = { len: seqLen, nHeads, headDim };
-    const tables = {
-      cos: { dims: [seqLen, headDim / 2], data: cos },
-      sin: { dims: [seqLen, headDim / 2], data: sin },
-    };
-    const positions = {
-      dims: [1, seqLen],
-      data: BigInt64Array.from({ length: seqLen }, (_, i) => BigInt(i)),
-    };
-    // [1, nHeads, seqLen, headDim] for either operator, and [1, seqLen, nHeads · headDim].
-    const input = {
-      4: { dims: [1, nHeads, seqLen, headDim], data: headsFirst(x, shape) },
-      3: { dims: [1, seqLen, nHeads * headDim], data: x },
-    };
-    const ops = [
-      {
-        variant: "RotaryEmbedding-23, 4-D",
-        extents: 4,
-        domain: "",
-        inputs: ["x", "cos", "sin", "positions"],
-      },
-      {
-        variant: "RotaryEmbedding-23, 3-D",
-        extents: 3,
-        domain: "",
-        inputs: ["x", "cos", "sin", "positions"],
-      },
-      {
-        variant: "com.microsoft, 4-D",
-        extents: 4,
-        domain: microsoft,
-        inputs: ["x", "positions", "cos", "sin"],
-      },
-      {
-        variant: "com.microsoft, 3-D",
-        extents: 3,
-        domain: microsoft,
-        inputs: ["x", "positions", "cos", "sin"],
-      },
-    ];
-    return ops.map(({ variant, extents, domain, inputs }) => {
-      const attributes = { interleaved, num_heads: nHeads };
-      const nodes = [{ op: "RotaryEmbedding", domain, inputs, outputs: ["out"], attributes }];
-      const bshd = (out) => (extents === 3 ? out : headsFirst(out, { len: nHeads, nHeads: seqLen, headDim }));
-      if (place === "arrays") {
-        return graphOf({
-          variant,
-          nodes,
-          feeds: { x: input[extents], positions },
-          constants: tables,
-          read: ({ out }) => ({ out: bshd(out) }),
-        });
-      }
-      // There is no way to leave a tensor in its memory but this: what is rotated is a constant, and of the result one
-      // number leaves the graph. The positions are passed in, or else all would be computed beforehand.
-      const last = [...Array(extents).keys()];
-      const list = (values) => ({ dims: [extents], data: BigInt64Array.from(values, BigInt) });
-      const slice = { op: "Slice", inputs: ["out", "starts", "ends"], outputs: ["last"] };
-      return graphOf({
-        variant,
-        nodes: [...nodes, slice],
-        feeds: { positions },
-        constants: {
-          ...tables,
-          x: input[extents],
-          starts: list(last.map(() => -1)),
-          ends: list(last.map(() => 2 ** 31)),
-        },
-        outputs: ["last"],
-        read: ({ last: [value] }) => ({ last: value }),
-      });
-    });
+  rope(workload, inputs) {
+    return ["", microsoft].flatMap((domain) =>
+      [3, 4].map((rank) => rotation(workload, inputs, domain, rank)),
+    );
   },
 
   attention(workload, inputs) {
     return [fused, multiHead, decomposed].flatMap((variant) => variant(workload, inputs) ?? []);
   },
 };
+
+/** RoPE by the operator of opset 23 or by com.microsoft's, on [1, seqLen, nHeads · headDim] or [1, nHeads, seqLen, headDim]. */
+function rotation({ seqLen, nHeads, headDim, layout, place, rotations }, { x, cos, sin }, domain, rank) {
+  const input =
+    rank === 3
+      ? { dims: [1, seqLen, nHeads * headDim], data: x }
+      : { dims: [1, nHeads, seqLen, headDim], data: headsFirst(x, { len: seqLen, nHeads, headDim }) };
+  const table = (data) => ({ dims: [seqLen, headDim / 2], data });
+  const positions = { dims: [1, seqLen], data: BigInt64Array.from({ length: seqLen }, (_, i) => BigInt(i)) };
+  const nodes = range(rotations).map((i) => ({
+    op: "RotaryEmbedding",
+    domain,
+    inputs:
+      domain === microsoft ? [`x${i}`, "positions", "cos", "sin"] : [`x${i}`, "cos", "sin", "positions"],
+    outputs: [`x${i + 1}`],
+    attributes: { interleaved: layout === "interleaved" ? 1 : 0, num_heads: nHeads },
+  }));
+  const rotated = `x${rotations}`;
+  const graph = {
+    variant: `${domain || "opset 23"}, rank ${rank}`,
+    constants: { cos: table(cos), sin: table(sin) },
+  };
+  if (place === "arrays") {
+    const heads = { len: nHeads, nHeads: seqLen, headDim };
+    return graphOf({
+      ...graph,
+      nodes,
+      feeds: { x0: input, positions },
+      outputs: [rotated],
+      read: ({ [rotated]: out }) => ({ out: rank === 3 ? out : headsFirst(out, heads) }),
+    });
+  }
+  // There is no other way to leave a tensor in its memory: what is rotated is a constant, and of the result one number
+  // leaves the graph. The positions are passed in, or else all would be computed beforehand.
+  const list = (value) => ({ dims: [rank], data: new BigInt64Array(rank).fill(value) });
+  const slice = { op: "Slice", inputs: [rotated, "starts", "ends"], outputs: ["last"] };
+  return graphOf({
+    ...graph,
+    nodes: [...nodes, slice],
+    feeds: { positions },
+    constants: { ...graph.constants, x0: input, starts: list(-1n), ends: list(2n ** 31n) },
+    outputs: ["last"],
+    read: ({ last: [last] }) => ({ last }),
+  });
+}
 
 /** query, key and value, [1, nHeads, len, headDim], and the nodes that rotate the first two where that is asked for. */
 function heads({ qLen, kvLen, nHeads, headDim, layout, place }, inputs) {
@@ -228,15 +205,12 @@ function decomposed(workload, inputs) {
     variant: "MatMul, Softmax, MatMul",
     nodes: [...nodes, ...steps],
     feeds,
-    constants: { ...constants, scale, ...(causal && { mask: { dims: [qLen, kvLen], data: hidden(qLen) } }) },
+    constants: {
+      ...constants,
+      scale,
+      ...(causal && { mask: { dims: [qLen, kvLen], data: causalMask(qLen) } }),
+    },
     outputs: outputsOf(workload),
     read: readHeads(workload),
   });
-}
-
-/** 0 where a query sees a key, and -∞ elsewhere. */
-function hidden(seqLen) {
-  const mask = new Float32Array(seqLen * seqLen);
-  for (let i = 0; i < seqLen; ++i) mask.fill(Number.NEGATIVE_INFINITY, i * seqLen + i + 1, (i + 1) * seqLen);
-  return mask;
 }

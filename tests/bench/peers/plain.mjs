@@ -213,7 +213,11 @@ function turnInterleaved(x, to, start, cos, sin, position, pairs) {
 /** What everyone is to get, or nothing where that is not computed here. */
 export function expected(workload, inputs, attend = attention) {
   if (workload.kind === "mla") return undefined;
-  if (workload.kind === "rope") return { out: rope(inputs.x, inputs, workload) };
+  if (workload.kind === "rope") {
+    let out = inputs.x;
+    for (let i = 0; i < workload.rotations; ++i) out = rope(out, inputs, workload);
+    return { out };
+  }
   return attend(rotated(workload, inputs), workload);
 }
 
@@ -227,12 +231,7 @@ export async function load() {
   return {
     name: "plain JavaScript",
     contenders(workload, inputs) {
-      if (workload.kind === "rope" && workload.place === "memory") {
-        const x = inputs.x.slice();
-        return [{ variant: "in place", run: () => rope(x, inputs, workload, x), read: (out) => ({ out }) }];
-      }
-      if (workload.kind === "rope")
-        return [{ variant: "", run: () => rope(inputs.x, inputs, workload), read: (out) => ({ out }) }];
+      if (workload.kind === "rope") return [rotating(workload, inputs)];
       if (workload.kind !== "attention") return [];
       return Object.entries({ tiles: attention, rows: attentionByRows }).map(([variant, attend]) => ({
         variant,
@@ -241,4 +240,15 @@ export async function load() {
       }));
     },
   };
+}
+
+function rotating(workload, inputs) {
+  const read = (out) => ({ out });
+  if (workload.place === "arrays") return { run: () => rope(inputs.x, inputs, workload), read };
+  const x = inputs.x.slice();
+  const run = () => {
+    for (let i = 0; i < workload.rotations; ++i) rope(x, inputs, workload, x);
+    return x;
+  };
+  return { run, read };
 }

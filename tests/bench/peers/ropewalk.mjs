@@ -19,13 +19,15 @@ export async function load(platform) {
 
 const byKind = { rope, attention, mla };
 
-function rope(ropewalk, { seqLen, nHeads, headDim, layout, place }, inputs) {
+function rope(ropewalk, { seqLen, nHeads, headDim, layout, place, rotations }, inputs) {
   const shape = { seqLen, nHeads, headDim, layout };
   const { x, cos, sin } = inputs;
   if (place === "arrays")
     return [{ run: () => ropewalk.applyRope({ ...shape, x, cos, sin }), read: (out) => ({ out }) }];
   const { buffers, free } = inMemory(ropewalk, { x, cos, sin });
-  const run = () => ropewalk.applyRope({ ...shape, ...buffers });
+  const run = () => {
+    for (let i = 0; i < rotations; ++i) ropewalk.applyRope({ ...shape, ...buffers });
+  };
   return [{ run, read: () => ({ out: buffers.x.view.slice() }), free }];
 }
 
