@@ -5,12 +5,13 @@ import { parseArgs } from "node:util";
 import { BUILD_LOCK, PROJECT } from "../../cpp/toolchain/places.mjs";
 import { die, inTurn, run, SetupError } from "../../cpp/toolchain/process.mjs";
 import { buildEngine, buildWasm, installPackages } from "../../web/build.mjs";
+import { ensure } from "../page/browsers.mjs";
 import { installPeers } from "./install.mjs";
 import { workloads } from "./workloads.mjs";
 
 const WORK = join(PROJECT, "build/bench");
 
-const places = { node: inNode };
+const places = { node: inNode, chromium: inChromium };
 
 try {
   const options = optionsFrom(process.argv.slice(2));
@@ -52,6 +53,11 @@ async function bench({ only, in: where, json }) {
   const results = {};
   for (const place of where) results[place] = await places[place]({ only, ceilings });
   if (json) writeFileSync(json, `${JSON.stringify(results, undefined, 2)}\n`);
+}
+
+async function inChromium(asked) {
+  Object.assign(process.env, await ensure("CHROMIUM"));
+  return (await import("./in_chromium.mjs")).inChromium(asked);
 }
 
 async function inNode(asked) {
