@@ -71,13 +71,13 @@ export function ceilings(bytes) {
     // Untouched pages are all one page of zeros.
     new Uint8Array(memory.memory.buffer).fill(1);
   };
-  const peak = (name, run) => ({ name, ceiling: "flops", flops: FLOPS, run: () => run(ROUNDS) });
+  const peak = (name, simd, run) => ({ name, simd, ceiling: "flops", flops: FLOPS, run: () => run(ROUNDS) });
   return ({ flops, copy, read }) => {
     if (copy || read) room(2 * (copy ?? read));
     return [
-      ...(flops ? [peak("multiply-adds, SIMD128", simd)] : []),
+      ...(flops ? [peak("multiply-adds, SIMD128", "simd128", simd)] : []),
       ...(flops && WebAssembly.validate(bytes.relaxed)
-        ? [peak("multiply-adds, relaxed SIMD", start("relaxed").run)]
+        ? [peak("multiply-adds, relaxed SIMD", "relaxed", start("relaxed").run)]
         : []),
       ...(copy ? [{ name: "memory copy", ceiling: "copy", bytes: copy, run: () => memory.copy(copy) }] : []),
       ...(read ? [{ name: "memory read", ceiling: "read", bytes: read, run: () => memory.read(read) }] : []),

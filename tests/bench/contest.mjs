@@ -1,29 +1,25 @@
 // All contenders through all workloads, in Node and in a browser alike.
 import { ceilings } from "./ceilings.mjs";
 import { inputsOf } from "./inputs.mjs";
-import { alternate, estimate, largestDifference } from "./measure.mjs";
+import { alternate, estimate, largestDifference, TOLERANCE } from "./measure.mjs";
 import * as litert from "./peers/litert.mjs";
 import * as onnxruntime from "./peers/onnxruntime.mjs";
 import * as plain from "./peers/plain.mjs";
 import * as ropewalk from "./peers/ropewalk.mjs";
 import * as tensorflow from "./peers/tensorflow.mjs";
+import { duration, goalText, summary } from "./table.mjs";
 import { workloads } from "./workloads.mjs";
 
-/** Components are below 1 in size, or about that: no one who computes the same in float32 is further off. */
-const TOLERANCE = 2e-5;
-
 /**
- * `platform` knows where files are; `only` are names of workloads or how they begin; `say` gets a line for each thing done.
+ * `platform` knows where files are; `names` are those of the workloads; `say` gets a line for each thing done.
  * Gives for each workload who took how long.
  */
-export async function contest({ platform, only, say }) {
-  const chosen = workloads.filter(
-    ({ name }) => only.length === 0 || only.some((start) => name.startsWith(start)),
-  );
-  const loaded = await Promise.all(
-    [ropewalk, onnxruntime, litert, tensorflow, plain].map((peer) => peer.load(platform)),
-  );
-  const entrants = loaded.flat();
+export async function contest({ platform, names, say }) {
+  const chosen = workloads.filter(({ name }) => names.includes(name));
+  const entrants = [];
+  // One after another: in Node one of them has to be told that this is a browser, which is no news for the others.
+  for (const peer of [ropewalk, onnxruntime, litert, tensorflow, plain])
+    entrants.push(...[await peer.load(platform)].flat());
   const machine = ceilings(platform.ceilings);
   const results = [];
   for (const workload of chosen) {
@@ -37,16 +33,14 @@ async function measure(workload, entrants, machine, say) {
   const inputs = inputsOf(workload);
   let wanted = plain.expected(workload, inputs);
   const contenders = [];
-  for (const { name, own, contenders: make } of entrants) {
-    const variants = [];
-    for (const contender of await make(workload, inputs)) {
-      const who = `${name}${contender.variant ? ` (${contender.variant})` : ""}`;
+  for (const { contenders: make, ...entrant } of entrants) {
+    const variants = (await make(workload, inputs)).map((contender) => joined(entrant, contender));
+    for (const contender of variants) {
       const got = await contender.read(await contender.run());
       wanted ??= got; // Where plain JavaScript has nothing to say, all are to agree.
-      compare(who, workload, got, wanted);
-      variants.push({ name, own, ...contender });
+      compare(contender, workload, got, wanted);
     }
-    contenders.push(...(own ? variants : await best(variants)));
+    contenders.push(...(entrant.own ? variants : await best(variants)));
   }
   const all = [
     ...contenders.map((one) => ({ flops: workload.flops, parts: workload.rotations, ...one })),
@@ -54,25 +48,34 @@ async function measure(workload, entrants, machine, say) {
   ];
   const times = await alternate(all);
   for (const { free } of all) free?.();
-  return all.map(({ name, variant, own, aside, ceiling, flops, bytes }, i) => {
-    const result = { name, variant, own, aside, ceiling, flops, bytes, ...times[i] };
-    say(`  ${described(result)}`);
-    return result;
-  });
+  const results = all.map(({ run, read, free, parts, ...facts }, i) => ({ ...facts, ...times[i] }));
+  for (const result of results) say(`  ${described(result)}`);
+  say(`  = ${verdict(workload, results)}`);
+  return results;
+}
+
+/** What is said of an entrant is said of its contenders. */
+function joined(entrant, contender) {
+  const variant = [entrant.variant, contender.variant].filter(Boolean).join(", ");
+  return { ...entrant, ...contender, variant, aside: entrant.aside || contender.aside };
 }
 
 /** The quickest of some variants, as they take turns. */
 async function best(variants) {
   if (variants.length < 2) return variants;
-  const times = [];
-  for (const variant of variants) times.push(await estimate(variant));
+  const times = variants.map(() => Number.POSITIVE_INFINITY);
+  for (let round = 0; round < 2; ++round) {
+    for (const [i, variant] of variants.entries()) times[i] = Math.min(times[i], await estimate(variant));
+  }
   const winner = times.indexOf(Math.min(...times));
   for (const [i, { free }] of variants.entries()) if (i !== winner) free?.();
   return [variants[winner]];
 }
 
+const title = ({ name, variant }) => (variant ? `${name} (${variant})` : name);
+
 /** Throws unless a contender's result is what it should be. */
-function compare(who, { name }, got, wanted) {
+function compare(contender, { name }, got, wanted) {
   for (const [tensor, values] of Object.entries(wanted)) {
     // What stays in a contender's memory may show its last component alone.
     const [expected, given] =
@@ -80,18 +83,27 @@ function compare(who, { name }, got, wanted) {
     const difference = given ? largestDifference(expected, given) : Number.POSITIVE_INFINITY;
     if (difference <= TOLERANCE) continue;
     throw new Error(
-      `${who} computes another ${tensor} of ${name}: off by ${difference}, of at most ${TOLERANCE}.`,
+      `${title(contender)} computes another ${tensor} of ${name}: off by ${difference}, of at most ${TOLERANCE}.`,
     );
   }
 }
 
-function described({ name, variant, median, min, max, samples, repeats, flops, bytes }) {
-  const time = (ms) => ms.toPrecision(3);
-  const rate = flops
-    ? `, ${(flops / median / 1e6).toFixed(1)} GFLOP/s`
-    : bytes
-      ? `, ${(bytes / median / 1e6).toFixed(1)} GB/s`
-      : "";
+function described(result) {
+  const { median, min, max, samples, repeats, flops, bytes } = result;
+  const rate = (count, unit) => (count ? `, ${(count / median / 1e6).toFixed(1)} ${unit}` : "");
   const runs = `${samples} samples${repeats > 1 ? ` of ${repeats} runs` : ""}`;
-  return `${name}${variant ? ` (${variant})` : ""}: ${time(median)} ms (${time(min)} to ${time(max)}; ${runs})${rate}`;
+  const range = `${duration(min)} to ${duration(max)}; ${runs}`;
+  return `${title(result)}: ${duration(median)} ms (${range})${rate(flops, "GFLOP/s")}${rate(bytes, "GB/s")}`;
+}
+
+/** How far ahead Ropewalk is, how near the ceiling, and whether that was aimed at. */
+function verdict(workload, results) {
+  const { best, ahead, ceiling, goals } = summary(workload, results);
+  return [
+    best && `${ahead.toFixed(2)} × ahead of the best peer, ${best.name}`,
+    ceiling.text && `of the ceiling: ${ceiling.text}`,
+    ...goals.map((one) => `goal ${goalText(one)}`),
+  ]
+    .filter(Boolean)
+    .join("; ");
 }

@@ -18,7 +18,6 @@ export async function inChromium(asked) {
   const server = await serve({ folders, pages });
   const browser = await launch();
   try {
-    console.log(`\n==== Chromium ${browser.version()}`);
     const page = await browser.newPage();
     await page.exposeFunction("say", (line) => console.log(line));
     await page.goto(server.url);

@@ -30,7 +30,7 @@ function importScripts(path) {
   globalThis.ModuleFactory = module.exports;
 }
 
-const { only, ceilings } = JSON.parse(readFileSync(asked, "utf8"));
+const { names, ceilings } = JSON.parse(readFileSync(asked, "utf8"));
 const platform = {
   ropewalk: () => import("../../dist/engine/node.js"),
   file: (path) => fileURLToPath(new URL(`node_modules/${path}`, import.meta.url)),
@@ -39,4 +39,4 @@ const platform = {
     Object.entries(ceilings).map(([name, base64]) => [name, Buffer.from(base64, "base64")]),
   ),
 };
-writeFileSync(answer, JSON.stringify(await contest({ platform, only, say: (line) => console.log(line) })));
+writeFileSync(answer, JSON.stringify(await contest({ platform, names, say: (line) => console.log(line) })));

@@ -69,6 +69,9 @@ export function statistics(times) {
   };
 }
 
+/** Components are below 1 in size, or about that: no one who computes the same in float32 is further off. */
+export const TOLERANCE = 2e-5;
+
 /** The largest difference of two tensors; infinite where one is not finite, or their lengths differ. */
 export function largestDifference(a, b) {
   if (a.length !== b.length) return Number.POSITIVE_INFINITY;

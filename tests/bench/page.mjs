@@ -3,7 +3,7 @@ import { contest } from "./contest.mjs";
 
 const bytes = (base64) => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 
-export async function run({ only, ceilings }) {
+export async function run({ names, ceilings }) {
   const engine = "/engine/index.js";
   const platform = {
     ropewalk: () => import(/* @vite-ignore */ engine),
@@ -11,5 +11,5 @@ export async function run({ only, ceilings }) {
     asInBrowser: (start) => start(),
     ceilings: Object.fromEntries(Object.entries(ceilings).map(([name, base64]) => [name, bytes(base64)])),
   };
-  return contest({ platform, only, say: (line) => globalThis.say(line) });
+  return contest({ platform, names, say: (line) => globalThis.say(line) });
 }

@@ -1,17 +1,22 @@
 // `npm run bench`: Ropewalk and its peers, measured side by side. The README says how it is used.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { BUILD_LOCK, PROJECT } from "../../cpp/toolchain/places.mjs";
-import { die, inTurn, run, SetupError } from "../../cpp/toolchain/process.mjs";
+import { die, inTurn, outputOf, run, SetupError } from "../../cpp/toolchain/process.mjs";
 import { buildEngine, buildWasm, installPackages } from "../../web/build.mjs";
 import { ensure } from "../page/browsers.mjs";
 import { installPeers } from "./install.mjs";
+import { IDLE, markdown, withTable } from "./table.mjs";
 import { workloads } from "./workloads.mjs";
 
 const WORK = join(PROJECT, "build/bench");
 
-const places = { node: inNode, chromium: inChromium };
+const PLACES = ["node", "chromium"];
+
+/** Cold starts are no workload of the contest, but are asked for by name as if they were one. */
+const NAMES = [...workloads.map(({ name }) => name), "cold"];
 
 try {
   const options = optionsFrom(process.argv.slice(2));
@@ -27,37 +32,79 @@ try {
 }
 
 function optionsFrom(args) {
+  const list = { type: "string", multiple: true };
   const { values } = parseArgs({
     args,
-    options: {
-      only: { type: "string", multiple: true, default: [] },
-      in: { type: "string", multiple: true, default: Object.keys(places) },
-      json: { type: "string" },
-      readme: { type: "boolean", default: false },
-    },
+    options: { only: list, in: list, json: { type: "string" }, readme: { type: "boolean" } },
   });
-  const unknown = values.only.filter((start) => !workloads.some(({ name }) => name.startsWith(start)));
-  if (unknown.length > 0) {
-    const names = workloads.map(({ name }) => name).join(", ");
-    throw new SetupError(`There is no workload ${unknown.join(", ")}. The workloads are ${names}.`);
-  }
-  return values;
+  const { only = [""], in: places = PLACES, json, readme } = values;
+  requireKnown("workload", only, (start) => NAMES.some((name) => name.startsWith(start)), NAMES);
+  requireKnown("place", places, (place) => PLACES.includes(place), PLACES);
+  if (readme && (values.only || values.in))
+    throw new SetupError("The README gets the table of a whole run: --readme goes without --only and --in.");
+  return { only, places, json, readme };
 }
 
-async function bench({ only, in: where, json }) {
+function requireKnown(what, given, known, all) {
+  const unknown = given.filter((one) => !known(one));
+  if (unknown.length > 0)
+    throw new SetupError(`There is no ${what} ${unknown.join(", ")}. There are ${all.join(", ")}.`);
+}
+
+async function bench({ only, places, json, readme }) {
+  const chosen = NAMES.filter((name) => only.some((start) => name.startsWith(start)));
+  const asked = { names: chosen.filter((name) => name !== "cold"), ceilings: await ceilingModules() };
+  const machine = await describeMachine(places);
+  if (machine.load > IDLE)
+    console.log(`The machine is busy (load ${machine.load.toFixed(1)}): what follows is worth less for it.`);
+
+  const results = { machine };
+  if (places.includes("node") && asked.names.length > 0) results.node = await inNode(asked);
+  if (places.includes("chromium")) {
+    if (asked.names.length > 0) results.chromium = await inChromium(asked);
+    if (chosen.includes("cold")) results.cold = await cold();
+  }
+  if (json) writeFileSync(json, `${JSON.stringify(results, undefined, 2)}\n`);
+  const table = markdown(results);
+  console.log(`\n${table}`);
+  if (readme) {
+    const file = join(PROJECT, "README.md");
+    writeFileSync(file, withTable(readFileSync(file, "utf8"), table));
+  }
+}
+
+/** In base64, as they go to another process and into a page. */
+async function ceilingModules() {
   const { assembleCeilings } = await import("./ceilings.mjs");
   const modules = Object.entries(await assembleCeilings());
-  const ceilings = Object.fromEntries(
-    modules.map(([name, bytes]) => [name, Buffer.from(bytes).toString("base64")]),
-  );
-  const results = {};
-  for (const place of where) results[place] = await places[place]({ only, ceilings });
-  if (json) writeFileSync(json, `${JSON.stringify(results, undefined, 2)}\n`);
+  return Object.fromEntries(modules.map(([name, bytes]) => [name, Buffer.from(bytes).toString("base64")]));
+}
+
+async function describeMachine(places) {
+  const processors = cpus();
+  const machine = {
+    date: new Date().toISOString().slice(0, 10),
+    cpu: processors[0].model.trim(),
+    cores: processors.length,
+    load: loadavg()[0],
+    node: process.versions.node,
+  };
+  if (places.includes("chromium")) {
+    Object.assign(process.env, await ensure("CHROMIUM"));
+    const version = await outputOf([process.env.CHROMIUM, "--version"]);
+    machine.chromium = /[\d.]+/.exec(version ?? "")?.[0];
+  }
+  return machine;
 }
 
 async function inChromium(asked) {
-  Object.assign(process.env, await ensure("CHROMIUM"));
+  console.log("\n==== Chromium");
   return (await import("./in_chromium.mjs")).inChromium(asked);
+}
+
+async function cold() {
+  console.log("\n==== Chromium, cold");
+  return (await import("./cold.mjs")).cold((line) => console.log(line));
 }
 
 async function inNode(asked) {

@@ -4,6 +4,8 @@
 // its tensors are: `arrays` come from JavaScript and go back there; in `memory` they are where a contender's kernel finds
 // them, and its result stays there.
 
+import { tinyAttention } from "./tiny.mjs";
+
 const heads = { nHeads: 8, headDim: 64 };
 const lengths = [128, 512, 1024, 2048];
 
@@ -30,7 +32,7 @@ function rope(layout, place) {
 function attention(name, title, options) {
   const workload = { name, title, kind: "attention", place: "arrays", ...heads, ...options };
   const flops = attentionFlops(workload);
-  return { ...workload, flops, ceiling: { flops: true }, goals: options.goals ?? {} };
+  return { goals: {}, ceiling: { flops: true }, flops, ...workload };
 }
 
 const causalGoals = (seqLen) => ({
@@ -51,8 +53,6 @@ const decode = (place) => ({
   ),
   ceiling: { read: 2 * 4 * 4096 * heads.nHeads * heads.headDim },
 });
-
-const tiny = { nHeads: 1, headDim: 8, ...square(16), causal: true };
 
 /** DeepSeek-V2-Lite's, as its config.json has it. */
 const deepseek = {
@@ -94,9 +94,13 @@ export const workloads = [
   ),
   decode("memory"),
   decode("arrays"),
-  attention("tiny-attention", "tiny attention, 1 × 16 × 8", { ...tiny, goals: { "plain JavaScript": 1 } }),
+  attention("tiny-attention", "tiny attention, 1 × 16 × 8", {
+    ...tinyAttention,
+    goals: { "plain JavaScript": 1 },
+  }),
   attention("tiny-rope-attention-weights", "tiny RoPE + attention + weights", {
-    ...tiny,
+    ...tinyAttention,
+    ceiling: {},
     layout: "half",
     weights: true,
     goals: { "plain JavaScript": 1 },

@@ -46,6 +46,12 @@ class Graph {
   }
 }
 
+/** A model of attention alone, for a page that brings it along. */
+export function attentionModel(workload, inputs) {
+  const { graph, feeds, outputs } = attention(workload, inputs);
+  return graph.model(Object.keys(feeds), outputs);
+}
+
 /**
  * A graph as something to run. `feeds` are passed in anew each time, from JavaScript, and the results go back there, but in
  * `memory` all stay where they are; so do `kept` in any case.

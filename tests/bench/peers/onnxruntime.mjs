@@ -15,6 +15,9 @@ export async function load(platform) {
   };
 }
 
+/** A model of attention alone, for a page that brings it along. */
+export const attentionModel = (workload, inputs) => fused(workload, inputs).model;
+
 /** A graph as something to run. `feeds` are its inputs, `read` makes tensors of a workload from its outputs. */
 async function contender({ variant, model, feeds, read }) {
   const session = await ort.InferenceSession.create(model, {

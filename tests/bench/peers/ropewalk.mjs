@@ -1,21 +1,22 @@
 // Ropewalk, called as its README shows.
 
-/** By which options it is loaded, and under which name. */
-const engines = [{ name: "Ropewalk", options: {} }];
-
+/** What is loaded by default; and, for comparison, the binary that engines without relaxed SIMD get. */
 export async function load(platform) {
   const { loadRopewalk } = await platform.ropewalk();
-  return Promise.all(
-    engines.map(async ({ name, options }) => {
-      const ropewalk = await loadRopewalk(options);
-      return {
-        name,
-        own: true,
-        contenders: (workload, inputs) => byKind[workload.kind](ropewalk, workload, inputs),
-      };
-    }),
-  );
+  const usual = await loadRopewalk();
+  const entrants = [entrant(usual)];
+  if (usual.simd === "relaxed") {
+    entrants.push({ ...entrant(await loadRopewalk({ simd: "simd128" })), aside: true, variant: "SIMD128" });
+  }
+  return entrants;
 }
+
+const entrant = (ropewalk) => ({
+  name: "Ropewalk",
+  own: true,
+  simd: ropewalk.simd ?? "simd128",
+  contenders: (workload, inputs) => byKind[workload.kind](ropewalk, workload, inputs),
+});
 
 const byKind = { rope, attention, mla };
 
