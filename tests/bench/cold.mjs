@@ -15,7 +15,7 @@ import { tinyAttention } from "./tiny.mjs";
 
 const at = (...parts) => join(PROJECT, ...parts);
 const BUNDLES = at("build/bench/cold");
-const SAMPLES = 2;
+const SAMPLES = 10;
 
 const networks = {
   localhost: undefined,

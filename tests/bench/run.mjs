@@ -92,7 +92,7 @@ async function describeMachine(places) {
   if (places.includes("chromium")) {
     Object.assign(process.env, await ensure("CHROMIUM"));
     const version = await outputOf([process.env.CHROMIUM, "--version"]);
-    machine.chromium = /[\d.]+/.exec(version ?? "")?.[0];
+    machine.chromium = /\d+(\.\d+){3}/.exec(version ?? "")?.[0];
   }
   return machine;
 }

@@ -79,7 +79,11 @@ export const IDLE = 0.5;
 
 const PEERS = ["onnxruntime-web", "LiteRT.js", "TensorFlow.js", "plain JavaScript"];
 
-/** Markdown of all results: a table for each place, and one of cold starts. */
+/**
+ * Markdown of all results: a table for each place, and one of cold starts.
+ *
+ * @param {{ machine: any, node?: any, chromium?: any, cold?: any }} results
+ */
 export function markdown({ machine, node, chromium, cold }) {
   const busy = machine.load > IDLE ? `, busy with other work too (load ${machine.load.toFixed(1)})` : "";
   const parts = [
