@@ -98,9 +98,10 @@ function described(result) {
 
 /** How far ahead Ropewalk is, how near the ceiling, and whether that was aimed at. */
 function verdict(workload, results) {
-  const { best, ahead, ceiling, goals } = summary(workload, results);
+  const { own, best, ahead, ceiling, goals } = summary(workload, results);
+  const ofMinima = best && (best.min / own.min).toFixed(2);
   return [
-    best && `${ahead.toFixed(2)} × ahead of the best peer, ${best.name}`,
+    best && `${ahead.toFixed(2)} × ahead of the best peer, ${best.name} (${ofMinima} × by the minima)`,
     ceiling.text && `of the ceiling: ${ceiling.text}`,
     ...goals.map((one) => `goal ${goalText(one)}`),
   ]

@@ -1,14 +1,15 @@
 // `npm run bench`: Ropewalk and its peers, measured side by side. The README says how it is used.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { cpus, loadavg } from "node:os";
+import { cpus } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { BUILD_LOCK, PROJECT } from "../../cpp/toolchain/places.mjs";
 import { die, inTurn, outputOf, run, SetupError } from "../../cpp/toolchain/process.mjs";
 import { buildEngine, buildWasm, installPackages } from "../../web/build.mjs";
 import { ensure } from "../page/browsers.mjs";
 import { installPeers } from "./install.mjs";
-import { IDLE, markdown, withTable } from "./table.mjs";
+import { IDLE, markdown, percent, withTable } from "./table.mjs";
 import { workloads } from "./workloads.mjs";
 
 const WORK = join(PROJECT, "build/bench");
@@ -55,8 +56,10 @@ async function bench({ only, places, json, readme }) {
   const chosen = NAMES.filter((name) => only.some((start) => name.startsWith(start)));
   const asked = { names: chosen.filter((name) => name !== "cold"), ceilings: await ceilingModules() };
   const machine = await describeMachine(places);
-  if (machine.load > IDLE)
-    console.log(`The machine is busy (load ${machine.load.toFixed(1)}): what follows is worth less for it.`);
+  if (machine.busy > IDLE)
+    console.log(
+      `The machine is ${percent(machine.busy)} busy with something else: this is worth less for it.`,
+    );
 
   const results = { machine };
   if (places.includes("node") && asked.names.length > 0) results.node = await inNode(asked);
@@ -86,7 +89,7 @@ async function describeMachine(places) {
     date: new Date().toISOString().slice(0, 10),
     cpu: processors[0].model.trim(),
     cores: processors.length,
-    load: loadavg()[0],
+    busy: await busyPart(),
     node: process.versions.node,
   };
   if (places.includes("chromium")) {
@@ -95,6 +98,19 @@ async function describeMachine(places) {
     machine.chromium = /\d+(\.\d+){3}/.exec(version ?? "")?.[0];
   }
   return machine;
+}
+
+/** The part of the machine that others use, while this process sleeps. */
+async function busyPart() {
+  const spent = () => {
+    const times = cpus().map((core) => core.times);
+    const idle = times.reduce((sum, { idle }) => sum + idle, 0);
+    return { idle, all: times.flatMap(Object.values).reduce((sum, time) => sum + time, 0) };
+  };
+  const before = spent();
+  await sleep(2000);
+  const after = spent();
+  return 1 - (after.idle - before.idle) / (after.all - before.all);
 }
 
 async function inChromium(asked) {

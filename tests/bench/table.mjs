@@ -42,7 +42,7 @@ export function summary({ goals = {} }, contenders) {
 
 const goal = (text, reached, met) => ({ text, reached, met: met === true });
 
-const percent = (part) => `${Math.round(100 * part)} %`;
+export const percent = (part) => `${Math.round(100 * part)} %`;
 
 /** How near to the ceiling: the part of the multiply-add rate, or how many times a copy or a read takes. */
 function ofCeiling(own, contenders) {
@@ -74,8 +74,8 @@ export function coldSummary({ network, contenders }) {
   return { goals };
 }
 
-/** At a higher load something else takes its share of the two cores. */
-export const IDLE = 0.5;
+/** The part of the machine that may be busy with something else before that is worth a word. */
+export const IDLE = 0.1;
 
 const PEERS = ["onnxruntime-web", "LiteRT.js", "TensorFlow.js", "plain JavaScript"];
 
@@ -85,7 +85,7 @@ const PEERS = ["onnxruntime-web", "LiteRT.js", "TensorFlow.js", "plain JavaScrip
  * @param {{ machine: any, node?: any, chromium?: any, cold?: any }} results
  */
 export function markdown({ machine, node, chromium, cold }) {
-  const busy = machine.load > IDLE ? `, busy with other work too (load ${machine.load.toFixed(1)})` : "";
+  const busy = machine.busy > IDLE ? `, ${percent(machine.busy)} busy with something else` : "";
   const parts = [
     `Measured on ${machine.date} on ${machine.cores} cores of ${machine.cpu}${busy}, in float32, batch 1, one thread. Medians ` +
       "in ms of at least 10 samples, or of 3 where a run takes more than a second. In bold are wins: at most 0.8 times the " +

@@ -88,7 +88,7 @@ test("times have three digits", () => {
 });
 
 test("the table goes between its marks in the README, and what stood there goes", () => {
-  const machine = { date: "2026-01-02", cpu: "Some CPU", cores: 2, load: 0.1, node: "20.20.2" };
+  const machine = { date: "2026-01-02", cpu: "Some CPU", cores: 2, busy: 0.05, node: "20.20.2" };
   const table = markdown({ machine, node: [{ workload: "attention-causal-1024", contenders }] });
   expect(table).toContain("Some CPU, in float32");
   expect(table).toContain(
