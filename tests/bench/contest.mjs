@@ -36,7 +36,10 @@ async function measure(workload, entrants, machine, say) {
   for (const { contenders: make, ...entrant } of entrants) {
     const variants = (await make(workload, inputs)).map((contender) => joined(entrant, contender));
     for (const contender of variants) {
-      const got = await contender.read(await contender.run());
+      const start = performance.now();
+      const result = await contender.run();
+      contender.first = performance.now() - start;
+      const got = await contender.read(result);
       wanted ??= got; // Where plain JavaScript has nothing to say, all are to agree.
       compare(contender, workload, got, wanted);
     }
@@ -48,7 +51,7 @@ async function measure(workload, entrants, machine, say) {
   ];
   const times = await alternate(all);
   for (const { free } of all) free?.();
-  const results = all.map(({ run, read, free, parts, ...facts }, i) => ({ ...facts, ...times[i] }));
+  const results = all.map(({ run, read, free, parts, first, ...facts }, i) => ({ ...facts, ...times[i] }));
   for (const result of results) say(`  ${described(result)}`);
   say(`  = ${verdict(workload, results)}`);
   return results;
@@ -60,16 +63,17 @@ function joined(entrant, contender) {
   return { ...entrant, ...contender, variant, aside: entrant.aside || contender.aside };
 }
 
-/** The quickest of some variants, as they take turns. */
+/** The quickest of some variants, as they take turns. Whose first run took far longer than another's has no hope. */
 async function best(variants) {
-  if (variants.length < 2) return variants;
-  const times = variants.map(() => Number.POSITIVE_INFINITY);
-  for (let round = 0; round < 2; ++round) {
-    for (const [i, variant] of variants.entries()) times[i] = Math.min(times[i], await estimate(variant));
+  const least = Math.min(...variants.map(({ first }) => first));
+  const hopeful = variants.filter(({ first }) => first <= 3 * least + 50);
+  const times = hopeful.map(() => Number.POSITIVE_INFINITY);
+  for (let round = 0; round < 2 && hopeful.length > 1; ++round) {
+    for (const [i, variant] of hopeful.entries()) times[i] = Math.min(times[i], await estimate(variant));
   }
-  const winner = times.indexOf(Math.min(...times));
-  for (const [i, { free }] of variants.entries()) if (i !== winner) free?.();
-  return [variants[winner]];
+  const winner = hopeful[times.indexOf(Math.min(...times))];
+  for (const variant of variants) if (variant !== winner) variant.free?.();
+  return winner ? [winner] : [];
 }
 
 const title = ({ name, variant }) => (variant ? `${name} (${variant})` : name);
