@@ -96,6 +96,7 @@ export const workloads = [
   decode("arrays"),
   attention("tiny-attention", "tiny attention, 1 × 16 × 8", {
     ...tinyAttention,
+    ceiling: {},
     goals: { "plain JavaScript": 1 },
   }),
   attention("tiny-rope-attention-weights", "tiny RoPE + attention + weights", {
