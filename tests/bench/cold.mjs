@@ -11,6 +11,7 @@ import * as litert from "./peers/litert.mjs";
 import * as onnxruntime from "./peers/onnxruntime.mjs";
 import { expected } from "./peers/plain.mjs";
 import { serve } from "./serve.mjs";
+import { duration } from "./table.mjs";
 import { tinyAttention } from "./tiny.mjs";
 
 const at = (...parts) => join(PROJECT, ...parts);
@@ -65,8 +66,8 @@ export async function cold(say) {
         ...statistics(times[page]),
       }));
       for (const one of contenders) {
-        const range = `${one.min.toFixed(0)} to ${one.max.toFixed(0)}; ${SAMPLES} samples`;
-        say(`  ${one.name}: ${one.median.toFixed(0)} ms (${range}), ${one.bytes.toLocaleString("en")} B`);
+        const range = `${duration(one.min)} to ${duration(one.max)}; ${SAMPLES} samples`;
+        say(`  ${one.name}: ${duration(one.median)} ms (${range}), ${one.bytes.toLocaleString("en")} B`);
       }
       results.push({ network, contenders });
     }

@@ -122,7 +122,7 @@ function coldTable({ chromium }, results) {
   const names = results[0].contenders.map(({ name }) => name);
   const head = [`Cold, Chromium ${chromium}`, ...names, "goals"];
   const rows = results.map((result) => {
-    const times = result.contenders.map(({ median }) => median.toFixed(0));
+    const times = result.contenders.map(({ median }) => Math.round(median).toLocaleString("en"));
     return row([
       `first result, ${result.network}`,
       ...times,
