@@ -13,6 +13,7 @@ import { fuzzBriefly } from "./fuzz/run.mjs";
 import * as browsers from "./page/browsers.mjs";
 
 const REPORTS = join(PROJECT, "build/reports");
+const WITH_RELAXED_SIMD = "cpp/toolchain/with_relaxed_simd.mjs";
 const CLANG_FORMAT = 19; // The version that the sources are formatted with: another one disagrees in places.
 
 // Colours are for terminals; what a file or a pipe gets is to be read plain.
@@ -28,7 +29,7 @@ const parts = {
     await catch2("native", (folder) => [`${folder}/ropewalk_counting_tests`], "counting");
     await catch2("sanitize", (folder) => [`${folder}/ropewalk_tests`]);
     await catch2("wasm-tests", (folder) => ["node", `${folder}/ropewalk_tests.js`]);
-    const flag = `--import=${join(PROJECT, "cpp/toolchain/with_relaxed_simd.mjs")}`;
+    const flag = `--import=${join(PROJECT, WITH_RELAXED_SIMD)}`;
     await catch2("wasm-relaxed-tests", (folder) => ["node", flag, `${folder}/ropewalk_tests.js`]);
   },
 
@@ -73,8 +74,8 @@ const parts = {
       await buildEngine();
     });
     await vitest("conformance");
-    await vectors("vectors", "with_relaxed_simd.mjs");
-    await vectors("vectors-simd128", "without_relaxed_simd.mjs");
+    await vectors("vectors", WITH_RELAXED_SIMD);
+    await vectors("vectors-simd128", "tests/without_relaxed_simd.mjs");
   },
 
   async page() {
@@ -155,7 +156,7 @@ async function vitest(project, env) {
 async function vectors(name, ahead) {
   headline(name);
   const report = freshReport(`${name}.json`);
-  const command = [process.execPath, `--import=./tests/${ahead}`, "tests/conformance/run.mjs"];
+  const command = [process.execPath, `--import=./${ahead}`, "tests/conformance/run.mjs"];
   const { code, signal } = await run(command, {
     cwd: PROJECT,
     check: false,
