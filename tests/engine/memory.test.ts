@@ -276,6 +276,26 @@ describe(`${times} times over, in every form, the memory stays as it is`, () => 
   });
 });
 
+describe("without weights attention has no matrix", () => {
+  test("16,384 tokens with 8 heads of 64 fit into 256 MB", { timeout: 60_000 }, async () => {
+    const [qLen, nHeads, headDim] = [16_384, 8, 64];
+    const alone = await loadRopewalk();
+    using query = alone.f32(qLen * nHeads * headDim);
+    using key = alone.f32(query.length);
+    using value = alone.f32(query.length);
+    using out = alone.f32(query.length);
+    key.view.fill(0.5);
+    value.view.fill(1);
+    // The window is there to save time: it changes nothing of what is laid out.
+    alone.attention({ query, key, value, out, qLen, nHeads, headDim, causal: true, leftWindowSize: 100 });
+    expect(memoryOf(out)).toBeLessThanOrEqual(256 * 2 ** 20);
+    expect(Math.min(...[0, 1, 5_000_000, out.length - 1].map((i) => out.view[i] as number))).toBeCloseTo(
+      1,
+      5,
+    );
+  });
+});
+
 describe("where the memory cannot be had", () => {
   test("for attention's scratch, none is taken for its tensors either", () => {
     const before = { memory: memoryOf(own), reach: reach(engine) };
