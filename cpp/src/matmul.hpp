@@ -4,7 +4,8 @@
 #include <type_traits>
 
 /// The two products that attention and projections are made of, on rows at a stride (a head is a strided slice of
-/// [len, n_heads, head_dim]). Both work in tiles of 4 rows by 2, which is what V8 keeps in its 16 vector registers.
+/// [len, n_heads, head_dim]). Both work in tiles of 4 rows by 2, which is what V8 keeps in its 16 vector registers, and
+/// a single row by 8.
 namespace ropewalk {
 
 template <class T>
