@@ -112,9 +112,9 @@ export interface Call {
   arguments: Record<string, ArgumentKind>;
   /** Arguments that may be left out. */
   optional: string[];
-  /** Results that may go into a buffer: kind and length. */
+  /** Results that may go into a tensor of the caller's: kind and length. */
   outs: Record<string, [TensorKind, number]>;
-  /** Results that there are only if they are asked for, by `true` or a buffer. */
+  /** Results that there are only if they are asked for, by `true` or a tensor. */
   asked: string[];
   /** The argument that a buffer is changed in. */
   changed?: string;
@@ -1218,6 +1218,23 @@ export function inBuffers(engine: Ropewalk, { good, outs }: Call) {
       for (const buffer of Object.values(buffers)) buffer.delete();
     },
   };
+}
+
+export const arrays = { f32: Float32Array, f64: Float64Array, i32: Int32Array, u8: Uint8Array };
+
+/** All results that may go into an array of the caller's: kind and length. What is changed has its `out` here. */
+export function ownResults({ good, outs, changed }: Call): Call["outs"] {
+  if (changed === undefined) return outs;
+  const x = good[changed] as TypedArray;
+  return { out: [kindOf(x) as TensorKind, x.length] };
+}
+
+/** The same options with an array for each such result, full of `untouched`. */
+export function intoArrays(call: Call) {
+  const results: Record<string, TypedArray> = {};
+  for (const [argument, [kind, length]] of Object.entries(ownResults(call)))
+    results[argument] = new arrays[kind](length).fill(untouched);
+  return { options: { ...call.good, ...results } as Record<string, unknown>, results };
 }
 
 const plainly = (value: unknown) => (kindOf(value) === undefined ? value : Array.from(value as TypedArray));

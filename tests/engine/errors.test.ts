@@ -1,8 +1,9 @@
 import { loadRopewalk, RopewalkError } from "ropewalk";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import {
   type AnyBuffer,
   type ArgumentKind,
+  arrays,
   bufferOf,
   type Call,
   type ChoiceKind,
@@ -10,11 +11,14 @@ import {
   choices,
   contentOf,
   inBuffers,
+  intoArrays,
   invoke,
   kindOf,
   memoryOf,
+  ownResults,
   type TensorKind,
   type TypedArray,
+  untouched,
 } from "./calls.ts";
 
 const engine = await loadRopewalk();
@@ -103,8 +107,6 @@ function detached(array: TypedArray): TypedArray {
 }
 
 const isDetached = (value: unknown) => ArrayBuffer.isView(value) && value.buffer.byteLength === 0;
-
-const arrays = { f32: Float32Array, f64: Float64Array, i32: Int32Array, u8: Uint8Array };
 
 function badTensors(kind: TensorKind, length: number, wrongLengths: boolean): Bad[] {
   const Right = arrays[kind];
@@ -263,6 +265,12 @@ function worksOn(call: Call, what: string): void {
 const contents = (buffers: Record<string, AnyBuffer>) =>
   Object.fromEntries(Object.entries(buffers).map(([name, { view }]) => [name, Array.from(view)]));
 
+/** No array for a result has been written. */
+const expectUntouched = (results: Record<string, TypedArray>, what: string) => {
+  for (const [name, array] of Object.entries(results))
+    expect(Array.from(array), `${what}: what is in ${name}`).toEqual(Array(array.length).fill(untouched));
+};
+
 /** A test that there is only where it has something to try: it does not count as skipped elsewhere. */
 const testIf = (wanted: unknown) => (wanted ? test : (_title: string, _body: () => void) => {});
 
@@ -272,11 +280,16 @@ describe.each(calls)("$title refuses", (call) => {
   test.each(Object.entries(call.arguments))("what %s cannot be (%s)", (argument, kind) => {
     const { options, buffers, free } = inBuffers(engine, call);
     const before = contents(buffers);
+    const own = intoArrays(call);
     const table = badValues(call, argument, kind);
     expect(table.length).toBeGreaterThan(5);
     for (const { value, code, shown, given = (one: unknown) => Object.is(one, value) } of table) {
-      for (const base of [call.good, options]) {
-        const what = `${argument}: ${shown}${base === options ? ", in buffers" : ""}`;
+      for (const [base, where] of [
+        [call.good, ""],
+        [options, ", in buffers"],
+        [own.options, ", into arrays"],
+      ] as const) {
+        const what = `${argument}: ${shown}${where}`;
         const error = refused(call, what, () => invoke(engine, call, { ...base, [argument]: value }));
         expect({ code: error.code, argument: error.argument }, what).toEqual({ code, argument });
         expect(given(error.given), `${what}: what the error says was given`).toBe(true);
@@ -285,32 +298,64 @@ describe.each(calls)("$title refuses", (call) => {
         worksOn(call, what);
       }
       expect(contents(buffers), `${argument}: ${shown}: what the buffers hold`).toEqual(before);
+      expectUntouched(own.results, `${argument}: ${shown}`);
     }
     free();
   });
 
-  for (const [argument, [kind, length]] of Object.entries(call.outs)) {
-    test(`what ${argument} cannot be (a buffer for the result)`, () => {
+  for (const [argument, [kind, length]] of Object.entries(ownResults(call))) {
+    test(`what ${argument} cannot be (a tensor for the result)`, () => {
       const { options, buffers, free } = inBuffers(engine, call);
       const before = contents(buffers);
+      const own = intoArrays(call);
+      const inside = bufferOf(engine, kind, length + 1);
       const asked = call.asked.includes(argument) ? [] : bad("bad_type", true, false);
       const table = [
-        ...badTensors(kind, length, true).filter(({ value }) => value !== true && kindOf(value) !== kind),
+        ...badTensors(kind, length, true).filter(({ value }) => value !== true),
         ...asked,
-        // A result does not go into an array, not even one of the right kind and length.
-        ...bad("bad_type", null, new arrays[kind](length)),
+        ...bad("bad_type", null),
+        // In the engine's memory, which may move, an array does not stay where it is.
+        ...bad("bad_value", inside.view.subarray(1)),
       ];
       for (const { value, code, shown } of table) {
-        const what = `${argument}: ${shown}`;
-        const error = refused(call, what, () => invoke(engine, call, { ...options, [argument]: value }));
-        expect({ code: error.code, argument: error.argument }, what).toEqual({ code, argument });
-        expect(Object.is(error.given, value), `${what}: what the error says was given`).toBe(true);
-        worksOn(call, what);
-        expect(contents(buffers), `${what}: what the buffers hold`).toEqual(before);
+        for (const base of [options, own.options]) {
+          const what = `${argument}: ${shown}${base === options ? ", in buffers" : ", into arrays"}`;
+          const error = refused(call, what, () => invoke(engine, call, { ...base, [argument]: value }));
+          expect({ code: error.code, argument: error.argument }, what).toEqual({ code, argument });
+          expect(Object.is(error.given, value), `${what}: what the error says was given`).toBe(true);
+          if (isDetached(value)) expect(error.allowed).toContain("not detached");
+          worksOn(call, what);
+        }
+        expect(contents(buffers), `${argument}: ${shown}: what the buffers hold`).toEqual(before);
+        expectUntouched(own.results, `${argument}: ${shown}`);
       }
+      inside.delete();
       free();
     });
   }
+
+  const results = Object.entries(ownResults(call));
+  testIf(results.length > 1)("arrays for two results that overlap, but not if they are neighbours", () => {
+    for (const [a, [kind, length]] of results) {
+      for (const [b, [otherKind, otherLength]] of results) {
+        if (a === b || kind !== otherKind) continue;
+        const whole = new arrays[kind](length + otherLength).fill(untouched);
+        const { options } = intoArrays(call);
+        const apart = { [a]: whole.subarray(0, length), [b]: whole.subarray(length) };
+        const overlapping = { [a]: whole.subarray(0, length), [b]: whole.subarray(length - 1, -1) };
+        const what = `${a} and ${b}`;
+        const error = refused(call, what, () => invoke(engine, call, { ...options, ...overlapping }));
+        expect(error.code, what).toBe("bad_value");
+        expect([a, b], what).toContain(error.argument);
+        expect(error.allowed, what).toContain(error.argument === a ? b : a);
+        expect(error.given, what).toBe(overlapping[error.argument]);
+        expectUntouched({ whole }, what);
+        worksOn(call, what);
+        invoke(engine, call, { ...options, ...apart });
+        expect(Array.from(whole), what).not.toContain(untouched);
+      }
+    }
+  });
 
   test("missing options", () => {
     for (const options of [undefined, null, 5, "options", true, 8n]) {
@@ -720,8 +765,8 @@ const betweens: Between[] = [
       positionIds: i32(k32),
       invFreq: f64(k32),
     })),
-    between(title, "a buffer for the cosines alone, of no length", "cos", "bad_type", () => ({
-      cos: f32(12),
+    between(title, "an array for the cosines alone, one too short", "cos", "bad_shape", () => ({
+      cos: f32(11),
     })),
   ]),
   ...[...encodings, ...caches].map((title) =>
@@ -1184,6 +1229,49 @@ const betweens: Between[] = [
 ];
 
 describe("what does not go together is refused", () => {
+  test("and nothing is written, not by a kernel that finds it out either", () => {
+    const seen: string[] = [];
+    for (const { title, what, options, code } of betweens) {
+      // Room for a result that is too large is what these would be refused for, if it were given.
+      if (code === "out_of_memory") continue;
+      const call = calls.find((one) => one.title === title) as Call;
+      const own = intoArrays(call);
+      const where = `${title}: ${what}`;
+      const error = refused(call, where, () => invoke(engine, call, { ...own.options, ...options() }));
+      expectUntouched(own.results, where);
+      if (Object.keys(own.results).length > 0 && !(error.argument in own.results)) seen.push(where);
+    }
+    for (const one of [
+      "buildRopeCache: frequencies that are not finite",
+      "applyRope (positionIds): row 5 of 5",
+    ])
+      expect(seen).toContain(one);
+  });
+
+  test("and for want of memory nothing is written either", () => {
+    const out = f32(1).fill(untouched);
+    const [x, weight] = [vast(), vast()];
+    expect(() => engine.linear({ x, weight, rows: 1, inDim: x.length, outDim: 1, out })).toThrow(
+      expect.objectContaining({ code: "out_of_memory" }),
+    );
+    expect(out[0]).toBe(untouched);
+    // Nor if it is JavaScript that has none left, for what is made anew.
+    const q = f32(8).fill(1);
+    const attended = { query: q, key: q, value: q, qLen: 2, nHeads: 1, headDim: 4 };
+    const own = f32(8).fill(untouched);
+    const slice = vi.spyOn(Float32Array.prototype, "slice").mockImplementation(() => {
+      throw new RangeError("Array buffer allocation failed");
+    });
+    try {
+      expect(() => engine.attention({ ...attended, out: own, weights: true })).toThrow(
+        expect.objectContaining({ code: "out_of_memory", argument: "weights" }),
+      );
+    } finally {
+      slice.mockRestore();
+    }
+    expect(Array.from(own)).toEqual(Array(8).fill(untouched));
+  });
+
   test.each(betweens)("$title: $what", ({ title, what, argument, code, options }) => {
     const call = calls.find((one) => one.title === title);
     if (call === undefined) throw new Error(`there is no ${title}`);

@@ -10,8 +10,10 @@ import {
   callsOf,
   contentOf,
   inBuffers,
+  intoArrays,
   invoke,
   memoryOf,
+  ownResults,
   type TensorKind,
 } from "./calls.ts";
 
@@ -96,7 +98,7 @@ describe(`${manyTimes} times over, the memory stays as it is`, () => {
   });
 });
 
-describe("at sixty times a second, tensors in buffers make no garbage", () => {
+describe("at sixty times a second, tensors of the caller's make no garbage", () => {
   setFlagsFromString("--expose-gc");
   const collect: () => void = runInNewContext("gc");
   const n = 10_000;
@@ -148,6 +150,15 @@ describe("at sixty times a second, tensors in buffers make no garbage", () => {
     const method = (engine as unknown as Record<string, (options: unknown) => unknown>)[call.method];
     expectNone(() => method?.call(engine, whole));
     free();
+  });
+
+  /** With no fresh array in it: small ones are in and out in no time. */
+  const intoOwn = inPlace.filter((call) => Object.keys(ownResults(call)).length > 0);
+
+  test.each(intoOwn)("$title, into arrays", { timeout: 60_000 }, (call) => {
+    const whole = wholes(call, intoArrays(call).options);
+    const method = (engine as unknown as Record<string, (options: unknown) => unknown>)[call.method];
+    expectNone(() => method?.call(engine, whole));
   });
 
   test("caches that are filled, attended to and emptied", { timeout: 60_000 }, () => {

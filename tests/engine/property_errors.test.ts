@@ -44,7 +44,7 @@ interface Subject {
   required: string;
   /** Tensors whose length is what it is: others follow from it. */
   free?: string;
-  /** Results for which a buffer may be given. */
+  /** Results for which an array or a buffer may be given. */
   outs?: string;
   /** The argument that is changed in a buffer, and comes back changed from an array. */
   changed?: string;
@@ -92,7 +92,7 @@ const attentionMistakes = ({ batch = 1, qLen, kvLen, nHeads, kvLens }: Attention
     "a window past int32": () => ({ rightWindowSize: 2 ** 31 }),
     "a softcap below 0": () => ({ softcap: -1 }),
     "a softcap past float32": () => ({ softcap: 1e39 }),
-    "an array for weights": () => ({ weights: new Float32Array(1) }),
+    "doubles for weights": () => ({ weights: new Float64Array(1) }),
     "a text for weights": () => ({ weights: "yes" }),
     "too large a buffer for scores": () => ({ scores: bufferOf("f32", batch * nHeads * qLen * kvLen + 1) }),
   };
@@ -153,7 +153,7 @@ const mlaMistakes = (options: Mla): Mistakes => {
       made.cache.delete();
       return made;
     },
-    "an array for scores": () => ({ scores: new Float32Array(1) }),
+    "doubles for scores": () => ({ scores: new Float64Array(1) }),
     "a text for weights": () => ({ weights: "yes" }),
     "a buffer for steps": () => ({ steps: bufferOf("f32", 1) }),
     "too large a buffer for weights": () => ({
@@ -471,7 +471,9 @@ function* mistakes(
     }
   }
   for (const [name, { length }] of Object.entries(outs)) {
-    yield [`an array for ${name}`, () => ({ [name]: new Float32Array(length) })];
+    yield [`an array of another kind for ${name}`, () => ({ [name]: new Uint8Array(length) })];
+    yield [`an array of one too many for ${name}`, () => ({ [name]: new Float32Array(length + 1) })];
+    yield [`the engine's own memory for ${name}`, () => ({ [name]: bufferOf("f32", length).view })];
     yield [`null for ${name}`, () => ({ [name]: null })];
     yield [`a buffer of another kind for ${name}`, () => ({ [name]: bufferOf("u8", length) })];
     yield [`a buffer of one too many for ${name}`, () => ({ [name]: bufferOf("f32", length + 1) })];
@@ -542,6 +544,10 @@ describe("one thing wrong", () => {
       const given = textOf(options);
       expectRefusal(what, () => call(inPlaceOf(options)));
       expectRefusal(`${what}, among buffers,`, () => call(inPlaceOf({ ...options, ...inputs, ...outs })));
+      const own = Object.fromEntries(Object.entries(outs).map(([name, { view }]) => [name, view.slice()]));
+      const ownBefore = textOf(own);
+      expectRefusal(`${what}, into arrays,`, () => call(inPlaceOf({ ...options, ...own })));
+      if (textOf(own) !== ownBefore) throw new Error(`${what} has written into an array`);
       buffers.forEach(([name, buffer], i) => {
         expectSame(`${name} after ${what}`, buffer.view, before[i]);
       });
@@ -551,6 +557,9 @@ describe("one thing wrong", () => {
       call({ ...options, ...inputs, ...outs });
       for (const [name, buffer] of Object.entries(outs))
         expectSame(`${name} after ${what}`, buffer.view, results[name]);
+      call({ ...options, ...own });
+      for (const [name, array] of Object.entries(own))
+        expectSame(`${name}, an array, after ${what}`, array, results[name]);
       if (subject.changed) expectSame(`in place after ${what}`, inputs[subject.changed]?.view, result);
     };
 

@@ -3,18 +3,23 @@ import { createContext, runInContext } from "node:vm";
 import { type F32Buffer, loadRopewalk, type Ropewalk, RopewalkError } from "ropewalk";
 import { describe, expect, test } from "vitest";
 import {
+  arrays,
+  bufferOf,
   type Call,
   callsOf,
   contentOf,
   inBuffers,
+  intoArrays,
   invoke,
   kindOf,
+  ownResults,
   type TypedArray,
   untouched,
 } from "./calls.ts";
 import * as plain from "./plain.ts";
 
 const engine = await loadRopewalk();
+const stranger = await loadRopewalk();
 const own = engine.f32(1);
 const calls = callsOf(engine);
 
@@ -152,6 +157,129 @@ describe.each(calls)("$title", (call) => {
   });
 });
 
+const classOf = (array: TypedArray) => array.constructor as Float32ArrayConstructor;
+
+/** The numbers of every result that may go into a tensor, by its name. */
+function expectedOf(call: Call): Record<string, number[]> {
+  const content = contentOf(invoke(engine, call, call.good));
+  const names = Object.keys(ownResults(call));
+  return Object.fromEntries(names.map((name) => [name, (content[name] ?? content.result) as number[]]));
+}
+
+describe.each(calls.filter((call) => Object.keys(ownResults(call)).length > 0))(
+  "$title, into arrays,",
+  (call) => {
+    const expected = expectedOf(call);
+    const names = Object.keys(expected);
+
+    test("has the same numbers, and gives back what goes into none of them", () => {
+      for (let some = 1; some < 2 ** names.length; ++some) {
+        const { results } = intoArrays(call);
+        for (const [i, name] of names.entries()) if (((some >> i) & 1) === 0) delete results[name];
+        const before = copiesOf(call.good);
+        const back = contentOf(invoke(engine, call, { ...call.good, ...results }) ?? {});
+        expect(copiesOf(call.good)).toEqual(before);
+        for (const name of names) {
+          const array = results[name];
+          expect(array === undefined ? back[name] : Array.from(array), name).toEqual(expected[name]);
+          if (array !== undefined) expect(back).not.toHaveProperty(name);
+        }
+        if (some === 2 ** names.length - 1) expect(back).toEqual({});
+      }
+    });
+
+    test("also such as lie in the middle of others, are shared, or another realm's", () => {
+      const realm = createContext({});
+      const wholes: TypedArray[] = [];
+      const makers: ((array: TypedArray) => TypedArray)[] = [
+        (array) => {
+          const whole = new (classOf(array))(array.length + 7).fill(5);
+          wholes.push(whole);
+          return whole.subarray(3, 3 + array.length);
+        },
+        (array) => new (classOf(array))(new SharedArrayBuffer(array.byteLength)),
+        (array) => runInContext(`new ${classOf(array).name}(${array.length})`, realm) as TypedArray,
+      ];
+      for (const make of makers) {
+        const own = moved(intoArrays(call).results, make) as Record<string, TypedArray>;
+        invoke(engine, call, { ...call.good, ...own });
+        for (const name of names) expect(Array.from(own[name] as TypedArray), name).toEqual(expected[name]);
+      }
+      for (const whole of wholes)
+        expect([...whole.subarray(0, 3), ...whole.subarray(-4)]).toEqual([5, 5, 5, 5, 5, 5, 5]);
+    });
+
+    test("also into one that goes in, as that is read first", () => {
+      for (const [name, [kind, length]] of Object.entries(ownResults(call))) {
+        for (const [input, value] of Object.entries(call.good)) {
+          if (kindOf(value) !== kind || (value as TypedArray).length !== length) continue;
+          const both = (value as TypedArray).slice();
+          invoke(engine, call, { ...call.good, [input]: both, [name]: both });
+          expect(Array.from(both), `${input} is ${name}`).toEqual(expected[name]);
+        }
+      }
+    });
+
+    test("or into views of another engine's memory", () => {
+      const own = moved(
+        intoArrays(call).results,
+        (array) => bufferOf(stranger, kindOf(array) as "f32", array).view,
+      );
+      invoke(engine, call, { ...call.good, ...own });
+      for (const name of names) expect(Array.from(own[name] as TypedArray), name).toEqual(expected[name]);
+    });
+  },
+);
+
+describe.each(calls.filter(({ changed }) => changed !== undefined))("$title, with an out,", (call) => {
+  const { changed = "", good } = call;
+  const x = good[changed] as TypedArray;
+  const kind = kindOf(x) as "f32";
+  const expected = expectedOf(call).out;
+  const inBuffer = () => bufferOf(engine, kind, x);
+
+  test("leaves what it changes as it is, wherever both are", () => {
+    const array = () => new arrays[kind](x.length).fill(untouched);
+    for (const from of [x.slice(), inBuffer()]) {
+      for (const out of [array(), bufferOf(engine, kind, array())]) {
+        expect(invoke(engine, call, { ...good, [changed]: from, out })).toBeUndefined();
+        expect("view" in from ? from.view : from).toEqual(x);
+        expect(Array.from("view" in out ? out.view : out)).toEqual(expected);
+      }
+    }
+  });
+
+  test("changes it in place if that is the same", () => {
+    for (const both of [x.slice(), inBuffer()]) {
+      expect(invoke(engine, call, { ...good, [changed]: both, out: both })).toBeUndefined();
+      expect(Array.from("view" in both ? both.view : both)).toEqual(expected);
+    }
+  });
+
+  test("names the one of them that cannot be", () => {
+    const foreign = bufferOf(stranger, kind, x);
+    const own = inBuffer();
+    const refused = (options: object, argument: string, code: string) =>
+      expect(() => invoke(engine, call, { ...good, ...options })).toThrow(
+        expect.objectContaining({ name: "RopewalkError", code, argument }),
+      );
+    for (const out of [x.slice(), inBuffer()]) refused({ [changed]: foreign, out }, changed, "bad_value");
+    for (const from of [x.slice(), inBuffer()]) {
+      refused({ [changed]: from, out: foreign }, "out", "bad_value");
+      refused({ [changed]: from, out: own.view }, "out", "bad_value");
+      refused({ [changed]: from, out: null }, "out", "bad_type");
+    }
+    // What is only read is not to be written.
+    const [read] = Object.entries(good).find(
+      ([name, value]) =>
+        name !== changed && kindOf(value) === kind && (value as TypedArray).length === x.length,
+    ) ?? [undefined];
+    if (read !== undefined) refused({ [read]: own, out: own }, "out", "bad_value");
+    if (call.method === "addEncoding") expect(read).toBe("encoding");
+    expect(own.view).toEqual(x);
+  });
+});
+
 test.each(calls)("$title: options may be frozen, or inherited", (call) => {
   const expected = contentOf(invoke(engine, call, call.good));
   expect(contentOf(invoke(engine, call, Object.freeze({ ...call.good })))).toEqual(expected);
@@ -257,6 +385,25 @@ describe("an option may be a getter that calls the engine", () => {
     expect(fresh.f32(1).view.buffer.byteLength).toBeGreaterThan(before);
     expect(() => fresh.addEncoding({ ...options, x: x().subarray(1) })).toThrow(RopewalkError);
     expect(fresh.addEncoding({ x: x(), encoding: x(), dim: 2 })).toEqual(new Float32Array([2, 4, 6, 8]));
+  });
+
+  test("and if it takes from an array what it was, that is refused", () => {
+    for (const lost of ["x", "out"] as const) {
+      const options = {
+        x: x(),
+        out: x(),
+        dim: 2,
+        get encoding() {
+          const { buffer } = options[lost];
+          structuredClone(buffer, { transfer: [buffer as ArrayBuffer] });
+          return x();
+        },
+      };
+      expect(() => engine.addEncoding(options)).toThrow(
+        expect.objectContaining({ name: "RopewalkError", code: "bad_shape", argument: lost }),
+      );
+      expect(options[lost === "x" ? "out" : "x"]).toEqual(x());
+    }
   });
 });
 

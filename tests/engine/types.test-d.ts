@@ -68,12 +68,24 @@ expectTypeOf(engine.pairPolar({ x: f32, layout: "interleaved" })).toEqualTypeOf<
   angle: Float32Array;
 }>();
 
-// ---- What is changed in place comes back only if it is an array --------------------------------------------------------
+// ---- Nor with an array of the caller's ---------------------------------------------------------------------------------
+
+expectTypeOf(engine.integerEncoding({ seqLen: 2, dim: 2, out: floats })).toEqualTypeOf<void>();
+expectTypeOf(engine.ropeInvFreq({ rotaryDim: 4, out: doubles })).toEqualTypeOf<void>();
+expectTypeOf(engine.t5Buckets({ qLen: 2, out: ids })).toEqualTypeOf<void>();
+expectTypeOf(engine.buildRopeCache({ seqLen: 2, invFreq: f64, cos: floats, sin: f32 })).toEqualTypeOf<void>();
+expectTypeOf(engine.linear({ ...product, out: floats })).toEqualTypeOf<void>();
+
+// ---- What is changed in place comes back only if it is an array, and has no out ----------------------------------------
 
 const rotation = { cos: floats, sin: f32, seqLen: 1, nHeads: 1, headDim: 4, layout: "half" as const };
 expectTypeOf(engine.applyRope({ x: floats, ...rotation })).toEqualTypeOf<Float32Array>();
 expectTypeOf(engine.applyRope({ x: f32, ...rotation })).toEqualTypeOf<void>();
+expectTypeOf(engine.applyRope({ x: floats, out: floats, ...rotation })).toEqualTypeOf<void>();
+expectTypeOf(engine.applyRope({ x: floats, out: f32, ...rotation })).toEqualTypeOf<void>();
+expectTypeOf(engine.applyRope({ x: f32, out: floats, ...rotation })).toEqualTypeOf<void>();
 expectTypeOf(engine.addEncoding({ x: floats, encoding: f32, dim: 2 })).toEqualTypeOf<Float32Array>();
+expectTypeOf(engine.addEncoding({ x: floats, encoding: f32, dim: 2, out: floats })).toEqualTypeOf<void>();
 expectTypeOf(engine.addEncoding({ x: f32, encoding: floats, dim: 2 })).toEqualTypeOf<void>();
 
 // ---- Attention's weights, when they are asked for ----------------------------------------------------------------------
@@ -86,6 +98,10 @@ expectTypeOf(engine.attention({ ...heads, weights: true })).toEqualTypeOf<{
   weights: Float32Array;
 }>();
 expectTypeOf(engine.attention({ ...heads, scores: true, weights: f32 })).toEqualTypeOf<{
+  out: Float32Array;
+  scores: Float32Array;
+}>();
+expectTypeOf(engine.attention({ ...heads, scores: true, weights: floats })).toEqualTypeOf<{
   out: Float32Array;
   scores: Float32Array;
 }>();
@@ -105,6 +121,10 @@ expectTypeOf(engine.attention({ ...heads, ...past, out: f32, presentKey: f32 }))
 }>();
 expectTypeOf(engine.attention({ ...heads, out: f32 })).toEqualTypeOf<void>();
 expectTypeOf(engine.attention({ ...heads, out: f32, weights: f32 })).toEqualTypeOf<void>();
+expectTypeOf(engine.attention({ ...heads, out: floats, weights: floats })).toEqualTypeOf<void>();
+expectTypeOf(engine.attention({ ...heads, ...past, out: f32, presentKey: floats })).toEqualTypeOf<{
+  presentValue: Float32Array;
+}>();
 
 // ---- Latent attention --------------------------------------------------------------------------------------------------
 
@@ -139,6 +159,7 @@ expectTypeOf(engine.mla({ ...layer, weights: perhaps, steps: perhaps })).toEqual
   steps?: MlaSteps;
 }>();
 expectTypeOf(engine.mla({ ...layer, out: f32 })).toEqualTypeOf<void>();
+expectTypeOf(engine.mla({ ...layer, out: floats, weights: floats })).toEqualTypeOf<void>();
 expectTypeOf(engine.mla({ ...layer, out: f32, weights: f32, scores: f32 })).toEqualTypeOf<void>();
 expectTypeOf(engine.mla({ ...layer, out: f32, steps: true, form: "naive" })).toEqualTypeOf<{
   steps: MlaSteps;
@@ -247,8 +268,8 @@ engine.rowNorms({ x: [1, 2], rows: 1, dim: 2 });
 engine.rowNorms({ x: doubles, rows: 1, dim: 2 });
 // @ts-expect-error: a buffer of doubles for one of floats
 engine.rowNorms({ x: f64, rows: 1, dim: 2 });
-// @ts-expect-error: an array for a result
-engine.rowNorms({ x: floats, rows: 1, dim: 2, out: floats });
+// @ts-expect-error: an array of the wrong kind for a result
+engine.rowNorms({ x: floats, rows: 1, dim: 2, out: doubles });
 // @ts-expect-error: a buffer of the wrong kind for a result
 engine.rowNorms({ x: floats, rows: 1, dim: 2, out: i32 });
 // @ts-expect-error: floats for frequencies
@@ -261,12 +282,12 @@ engine.applyRope({ x: floats, ...rotation, layout: "neox" });
 engine.pairPolar({ x: floats });
 // @ts-expect-error: a number for a switch
 engine.attention({ ...heads, causal: 1 });
-// @ts-expect-error: an array for the weights
-engine.attention({ ...heads, weights: floats });
+// @ts-expect-error: doubles for the weights
+engine.attention({ ...heads, weights: doubles });
 // @ts-expect-error: no steps go into a buffer
 engine.mla({ ...layer, steps: f32 });
-// @ts-expect-error: an array for the scores
-engine.mla({ ...layer, scores: floats });
+// @ts-expect-error: doubles for the scores
+engine.mla({ ...layer, scores: doubles });
 // @ts-expect-error: a form that there is not
 engine.mla({ ...layer, form: "latent" });
 // @ts-expect-error: no weights

@@ -1,5 +1,4 @@
 /** Scaled dot-product attention: checks of its many options, and the call. */
-import type { F32Buffer } from "./buffers.js";
 import * as check from "./checks.js";
 import { RopewalkError } from "./errors.js";
 import type * as wasm from "./generated/ropewalk.mjs";
@@ -44,9 +43,9 @@ export type AttendedOptions =
       /** Given with pastKey and pastValue alone. */
       pastLen?: number;
       /** For the keys of past and present together, [batch, pastLen + kvLen, nKvHeads, headDim]. */
-      presentKey?: F32Buffer;
+      presentKey?: F32Tensor;
       /** For the values of past and present together, [batch, pastLen + kvLen, nKvHeads, vHeadDim]. */
-      presentValue?: F32Buffer;
+      presentValue?: F32Tensor;
     }
   | {
       /** From `kvCache()`: holds keys and values, and says their format, batch and extents. */
@@ -92,12 +91,12 @@ export type AttentionOptions = HeadsOptions &
     biasShape?: readonly number[];
     /** Which scores `scores` are. `masked` if not given. */
     scoreStage?: ScoreStage;
-    /** Whether the scores are wanted too, [batch, nHeads, qLen, keys], or the buffer for them. */
-    scores?: boolean | F32Buffer;
-    /** Whether the weights are wanted too, [batch, nHeads, qLen, keys], or the buffer for them. */
-    weights?: boolean | F32Buffer;
-    /** The buffer for the result. */
-    out?: F32Buffer;
+    /** Whether the scores are wanted too, [batch, nHeads, qLen, keys], or the array or buffer for them. */
+    scores?: boolean | F32Tensor;
+    /** Whether the weights are wanted too, [batch, nHeads, qLen, keys], or the array or buffer for them. */
+    weights?: boolean | F32Tensor;
+    /** The array or the buffer for the result. */
+    out?: F32Tensor;
   };
 
 /** All that attention can give back. */
@@ -121,7 +120,7 @@ type Present<Options> = Options extends {
   ? Unless<AttentionOutputs, Options, "presentKey"> & Unless<AttentionOutputs, Options, "presentValue">
   : unknown;
 
-/** What such options give back: `out` and whatever was asked for, less what went into a buffer. */
+/** What such options give back: `out` and whatever was asked for, less what went into a tensor of the caller's. */
 export type AttentionResult<Options> = Flat<
   Unless<AttentionOutputs, Options, "out"> &
     Asked<AttentionOutputs, Options, "weights"> &

@@ -53,7 +53,7 @@ export interface SeededProjectionOptions {
 export interface AddEncodingOptions {
   /** [seqLen, dim] */
   encoding: F32Tensor;
-  /** [seqLen, dim]. A buffer is added to in place, an array left as it is. */
+  /** [seqLen, dim]. Without `out` a buffer is added to in place, an array left as it is. */
   x: F32Tensor;
   /** Components of a vector. */
   dim: number;
@@ -131,8 +131,8 @@ export function seededProjection(caller: Caller, options: SeededProjectionOption
   return caller.result(out);
 }
 
-export function addEncoding(caller: Caller, options: AddEncodingOptions) {
-  const x = caller.changed("f32", "x", options.x);
+export function addEncoding(caller: Caller, options: AddEncodingOptions & Partial<Into>) {
+  const x = caller.changed("f32", "x", options.x, undefined, options.out);
   const dim = check.size("dim", options.dim);
   check.divides("dim", dim, "the length of x", x.length);
   const encoding = caller.input("f32", "encoding", options.encoding, x.length);

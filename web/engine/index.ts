@@ -85,7 +85,7 @@ export type {
 export type {
   ApplyRopeOptions,
   AxialRopeCacheOptions,
-  CacheBuffers,
+  CacheInto,
   ConvertRopeLayoutOptions,
   MropeCacheOptions,
   RopeCache,

@@ -12,7 +12,7 @@ import {
   innerOf,
   outerOf,
 } from "./heads.js";
-import type { Caller, F32Tensor, I32Tensor, Slot } from "./tensors.js";
+import type { Caller, F32Tensor, I32Tensor, Into, Slot } from "./tensors.js";
 
 /** What {@link Ropewalk.kvCache} takes. */
 export interface KvCacheOptions extends HeadsOptions {
@@ -146,7 +146,7 @@ export class KvCache extends Cache {
 
 /** What {@link Ropewalk.writeCache} takes. */
 export interface WriteCacheOptions {
-  /** [batch, outer, capacity, inner]. A buffer is written in place, an array left as it is. */
+  /** [batch, outer, capacity, inner]. Without `out` a buffer is written in place, an array left as it is. */
   cache: F32Tensor;
   /** [batch, outer, rows, inner], the rows to write. */
   update: F32Tensor;
@@ -166,7 +166,7 @@ export interface WriteCacheOptions {
   circular?: boolean;
 }
 
-export function writeCache(caller: Caller, options: WriteCacheOptions) {
+export function writeCache(caller: Caller, options: WriteCacheOptions & Partial<Into>) {
   const batch = batchOf(options);
   const outer = check.size("outer", check.or(options.outer, 1));
   const capacity = check.size("capacity", options.capacity);
@@ -177,7 +177,7 @@ export function writeCache(caller: Caller, options: WriteCacheOptions) {
   const update = caller.input("f32", "update", options.update, added);
   const writeIndices = caller.optional("i32", "writeIndices", options.writeIndices, batch);
   const kept = check.elements("cache", batch, outer, capacity, inner);
-  const cache = caller.changed("f32", "cache", options.cache, kept);
+  const cache = caller.changed("f32", "cache", options.cache, kept, options.out);
   const module = caller.enter();
   caller.check(
     module.write_cache(

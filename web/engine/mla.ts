@@ -1,6 +1,5 @@
 /** Multi-head latent attention: checks of its many tensors, the call, and what it costs. */
 import { softmaxScaleOf } from "./attention.js";
-import type { F32Buffer } from "./buffers.js";
 import * as check from "./checks.js";
 import { RopewalkError } from "./errors.js";
 import type * as wasm from "./generated/ropewalk.mjs";
@@ -78,14 +77,17 @@ export interface MlaOptions extends MlaShape {
    * the naive form, which then expands the new tokens alone. Without it the new tokens are all that there are.
    */
   cache?: LatentCache | KvCache;
-  /** Whether the weights are wanted too, [batch, nHeads, qLen, keys], or the buffer for them. */
-  weights?: boolean | F32Buffer;
-  /** Whether the scores are wanted too, [batch, nHeads, qLen, keys], or the buffer for them: -∞ where a key is not seen. */
-  scores?: boolean | F32Buffer;
+  /** Whether the weights are wanted too, [batch, nHeads, qLen, keys], or the array or buffer for them. */
+  weights?: boolean | F32Tensor;
+  /**
+   * Whether the scores are wanted too, [batch, nHeads, qLen, keys], or the array or buffer for them: -∞ where a key is not
+   * seen.
+   */
+  scores?: boolean | F32Tensor;
   /** Whether what is computed on the way is wanted too. */
   steps?: boolean;
-  /** The buffer for the result. */
-  out?: F32Buffer;
+  /** The array or the buffer for the result. */
+  out?: F32Tensor;
 }
 
 /** What latent attention computes between hidden state and output; `keys` is how many tokens are attended to. */
@@ -120,7 +122,7 @@ export interface MlaOutputs {
   steps: MlaSteps;
 }
 
-/** What such options give back: `out` and whatever was asked for, less what went into a buffer. */
+/** What such options give back: `out` and whatever was asked for, less what went into a tensor of the caller's. */
 export type MlaResult<Options> = Flat<
   Unless<MlaOutputs, Options, "out"> &
     Asked<MlaOutputs, Options, "weights"> &
@@ -331,8 +333,9 @@ export function mla<Options extends MlaOptions>(caller: Caller, options: Options
       scratch.handle,
     ),
   );
+  const results = caller.results<Partial<MlaOutputs>>();
   cache?.extend(qLen);
-  return (steps ? withSteps(caller.results()) : caller.results()) as MlaResult<Options>;
+  return (steps ? withSteps(results) : results) as MlaResult<Options>;
 }
 
 /** What is computed on the way stands together. */

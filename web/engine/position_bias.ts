@@ -1,8 +1,7 @@
 /** Positions that enter attention as a number added to each score. */
 
-import type { I32Buffer } from "./buffers.js";
 import * as check from "./checks.js";
-import type { Caller, F32Tensor, Into } from "./tensors.js";
+import type { Caller, F32Tensor, I32Tensor, Into } from "./tensors.js";
 
 /** Which queries and keys a bias is for. Query i stands at i + queryOffset among the keys. */
 export interface BiasOptions {
@@ -71,7 +70,7 @@ export function alibiBias(caller: Caller, options: AlibiBiasOptions & Partial<In
   return caller.result(out);
 }
 
-export function t5Buckets(caller: Caller, options: T5BucketsOptions & Partial<Into<I32Buffer>>) {
+export function t5Buckets(caller: Caller, options: T5BucketsOptions & Partial<Into<I32Tensor>>) {
   const qLen = qLenOf(options);
   const kvLen = kvLenOf(options, qLen);
   const queryOffset = queryOffsetOf(options);

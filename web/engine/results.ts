@@ -1,5 +1,5 @@
 /** The types of results that depend on what was asked for. */
-import type { F32Buffer } from "./buffers.js";
+import type { F32Tensor } from "./tensors.js";
 
 /** A result that there is if it was asked for by `true`, or may be if that is not known. */
 export type Asked<Outputs, Options, Name extends keyof Outputs & string> = Options extends {
@@ -12,9 +12,9 @@ export type Asked<Outputs, Options, Name extends keyof Outputs & string> = Optio
       : unknown
   : unknown;
 
-/** A result that there is unless it went into a buffer. */
+/** A result that there is unless it went into a tensor of the caller's. */
 export type Unless<Outputs, Options, Name extends keyof Outputs & string> = Options extends {
-  [N in Name]: F32Buffer;
+  [N in Name]: F32Tensor;
 }
   ? unknown
   : Pick<Outputs, Name>;

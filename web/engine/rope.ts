@@ -1,5 +1,4 @@
 /** Rotary position embedding: frequencies, cosines and sines, and the rotation. */
-import type { F32Buffer, F64Buffer } from "./buffers.js";
 import * as check from "./checks.js";
 import { type Positions, positions } from "./encodings.js";
 import { RopewalkError } from "./errors.js";
@@ -23,12 +22,12 @@ export interface RopeInvFreqOptions {
   ropeTheta?: number;
 }
 
-/** Buffers for cosines and sines. */
-export interface CacheBuffers {
+/** Arrays or buffers for cosines and sines. */
+export interface CacheInto {
   /** [rows, rotaryDim / 2] */
-  cos: F32Buffer;
+  cos: F32Tensor;
   /** [rows, rotaryDim / 2] */
-  sin: F32Buffer;
+  sin: F32Tensor;
 }
 
 /** Cosines and sines, each [rows, rotaryDim / 2]. */
@@ -89,7 +88,7 @@ export type XposCacheOptions = Positions & {
 
 /** What {@link Ropewalk.applyRope} takes. */
 export interface ApplyRopeOptions extends HeadsOptions {
-  /** [batch, seqLen, nHeads, headDim], in `format`. A buffer is rotated in place, an array left as it is. */
+  /** [batch, seqLen, nHeads, headDim], in `format`. Without `out` a buffer is rotated in place, an array left as it is. */
   x: F32Tensor;
   /** [rows, rotaryDim / 2], from `buildRopeCache()`, or any numbers: batch · seqLen rows, or seqLen that all share. */
   cos: F32Tensor;
@@ -142,13 +141,13 @@ export const layoutOf = (options: { layout?: unknown }): RopeLayout =>
 const attentionFactorOf = (options: { attentionFactor?: number }) =>
   check.finite("attentionFactor", check.or(options.attentionFactor, 1));
 
-const cosOf = (caller: Caller, options: Partial<CacheBuffers>, rows: number, pairs: number) =>
+const cosOf = (caller: Caller, options: Partial<CacheInto>, rows: number, pairs: number) =>
   caller.output("f32", "cos", options.cos, check.elements("cos", rows, pairs));
 
-const sinOf = (caller: Caller, options: Partial<CacheBuffers>, rows: number, pairs: number) =>
+const sinOf = (caller: Caller, options: Partial<CacheInto>, rows: number, pairs: number) =>
   caller.output("f32", "sin", options.sin, check.elements("sin", rows, pairs));
 
-export function ropeInvFreq(caller: Caller, options: RopeInvFreqOptions & Partial<Into<F64Buffer>>) {
+export function ropeInvFreq(caller: Caller, options: RopeInvFreqOptions & Partial<Into<F64Tensor>>) {
   const pairs = rotaryPairs(options.rotaryDim, check.maxElements - 1);
   const ropeTheta = check.base("ropeTheta", check.or(options.ropeTheta, 10_000));
   const out = caller.output("f64", "out", options.out, pairs);
@@ -156,7 +155,7 @@ export function ropeInvFreq(caller: Caller, options: RopeInvFreqOptions & Partia
   return caller.result(out);
 }
 
-export function buildRopeCache(caller: Caller, options: RopeCacheOptions & Partial<CacheBuffers>) {
+export function buildRopeCache(caller: Caller, options: RopeCacheOptions & Partial<CacheInto>) {
   const positionIds = positions(caller, options);
   const rows = positionIds.length;
   const invFreq = caller.input("f64", "invFreq", options.invFreq);
@@ -170,7 +169,7 @@ export function buildRopeCache(caller: Caller, options: RopeCacheOptions & Parti
   return caller.results<RopeCache>();
 }
 
-export function buildMropeCache(caller: Caller, options: MropeCacheOptions & Partial<CacheBuffers>) {
+export function buildMropeCache(caller: Caller, options: MropeCacheOptions & Partial<CacheInto>) {
   const seqLen = check.size("seqLen", options.seqLen);
   const interleaved = check.boolean("interleaved", check.or(options.interleaved, false));
   const factor = attentionFactorOf(options);
@@ -208,7 +207,7 @@ function sectionOf(options: { sections: unknown }, axis: number): number {
   throw new RopewalkError(code, "sections", sections, "three integers from 0, rotaryDim / 2 together");
 }
 
-export function buildAxialRopeCache(caller: Caller, options: AxialRopeCacheOptions & Partial<CacheBuffers>) {
+export function buildAxialRopeCache(caller: Caller, options: AxialRopeCacheOptions & Partial<CacheInto>) {
   const seqLen = check.size("seqLen", options.seqLen);
   const pairs = rotaryPairs(options.rotaryDim, check.maxElements - 1);
   if (pairs % 2 !== 0) {
@@ -239,7 +238,7 @@ export function buildAxialRopeCache(caller: Caller, options: AxialRopeCacheOptio
 
 const sides = ["query", "key"] as const;
 
-export function buildXposCache(caller: Caller, options: XposCacheOptions & Partial<CacheBuffers>) {
+export function buildXposCache(caller: Caller, options: XposCacheOptions & Partial<CacheInto>) {
   const positionIds = positions(caller, options);
   const invFreq = caller.input("f64", "invFreq", options.invFreq);
   const side = check.oneOf("side", options.side, sides);
@@ -262,7 +261,7 @@ export function buildXposCache(caller: Caller, options: XposCacheOptions & Parti
   return caller.results<RopeCache>();
 }
 
-export function applyRope(caller: Caller, options: ApplyRopeOptions) {
+export function applyRope(caller: Caller, options: ApplyRopeOptions & Partial<Into>) {
   const format = formatOf(options);
   const batch = batchOf(options);
   const seqLen = check.size("seqLen", options.seqLen);
@@ -270,7 +269,8 @@ export function applyRope(caller: Caller, options: ApplyRopeOptions) {
   const headDim = check.size("headDim", options.headDim);
   const rotaryDim = rotaryDimOf(options, headDim);
   const layout = layoutOf(options);
-  const x = caller.changed("f32", "x", options.x, check.elements("x", batch, seqLen, nHeads, headDim));
+  const components = check.elements("x", batch, seqLen, nHeads, headDim);
+  const x = caller.changed("f32", "x", options.x, components, options.out);
   const tokens = batch * seqLen;
   const positionIds = caller.optional("i32", "positionIds", options.positionIds, tokens);
   const pairs = rotaryDim / 2;

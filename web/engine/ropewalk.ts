@@ -22,15 +22,17 @@ import * as normalization from "./normalization.js";
 import * as bias from "./position_bias.js";
 import * as rope from "./rope.js";
 import * as scaling from "./rope_scaling.js";
-import { Caller, checkTensor, type Into } from "./tensors.js";
+import { Caller, checkTensor, type F64Tensor, type I32Tensor, type Into } from "./tensors.js";
 
 /**
  * An engine: the kernels and the memory that they work in.
  *
  * Each function takes named options. Tensors are row-major; each goes in as an array, which is copied, or as a buffer
- * made by `f32()`, `f64()`, `i32()` or `u8()`, which is used where it is. A result comes back as a new array, unless a
- * buffer is given for it. Whatever is wrong with the options is a `RopewalkError` that names the argument, what was given
- * and what is allowed; nothing has been written then, and the engine works on.
+ * made by `f32()`, `f64()`, `i32()` or `u8()`, which is used where it is. A result comes back as a new array, unless an
+ * array or a buffer is given for it, which is written then: the array may be one that goes in, but no two results may
+ * overlap. What changes a tensor does so in a buffer, or in a copy of an array; or, if it is given an `out`, there.
+ * Whatever is wrong with the options is a `RopewalkError` that names the argument, what was given and what is allowed;
+ * nothing has been written then, and the engine works on.
  *
  * Any function throws `bad_type` for what is not of the kind that an option takes, `bad_shape` for a tensor whose length
  * is not the product of its extents, `bad_value` for a number out of the range that its option states, `disposed` for a
@@ -153,9 +155,9 @@ export class Ropewalk {
    * @throws `bad_shape`: a rotaryDim that is odd. `bad_value`: a ropeTheta out of range.
    * @category Rotary
    */
-  ropeInvFreq(options: rope.RopeInvFreqOptions & Into<F64Buffer>): void;
+  ropeInvFreq(options: rope.RopeInvFreqOptions & Into<F64Tensor>): void;
   ropeInvFreq(options: rope.RopeInvFreqOptions): Float64Array;
-  ropeInvFreq(options: rope.RopeInvFreqOptions & Partial<Into<F64Buffer>>): Float64Array | undefined {
+  ropeInvFreq(options: rope.RopeInvFreqOptions & Partial<Into<F64Tensor>>): Float64Array | undefined {
     return this.#caller.run(rope.ropeInvFreq, options);
   }
 
@@ -178,9 +180,9 @@ export class Ropewalk {
    * @throws `bad_value`: an invFreq that is not a number from -1e100 to 1e100.
    * @category Rotary
    */
-  buildRopeCache(options: rope.RopeCacheOptions & rope.CacheBuffers): void;
+  buildRopeCache(options: rope.RopeCacheOptions & rope.CacheInto): void;
   buildRopeCache(options: rope.RopeCacheOptions): rope.RopeCache;
-  buildRopeCache(options: rope.RopeCacheOptions & Partial<rope.CacheBuffers>): rope.RopeCache {
+  buildRopeCache(options: rope.RopeCacheOptions & Partial<rope.CacheInto>): rope.RopeCache {
     return this.#caller.run(rope.buildRopeCache, options);
   }
 
@@ -191,9 +193,9 @@ export class Ropewalk {
    * @throws `bad_shape`: sections that are not rotaryDim / 2 pairs together, or cannot take turns. `bad_value`: invFreq.
    * @category Rotary
    */
-  buildMropeCache(options: rope.MropeCacheOptions & rope.CacheBuffers): void;
+  buildMropeCache(options: rope.MropeCacheOptions & rope.CacheInto): void;
   buildMropeCache(options: rope.MropeCacheOptions): rope.RopeCache;
-  buildMropeCache(options: rope.MropeCacheOptions & Partial<rope.CacheBuffers>): rope.RopeCache {
+  buildMropeCache(options: rope.MropeCacheOptions & Partial<rope.CacheInto>): rope.RopeCache {
     return this.#caller.run(rope.buildMropeCache, options);
   }
 
@@ -204,9 +206,9 @@ export class Ropewalk {
    * @throws `bad_shape`: a rotaryDim that is not a multiple of 4.
    * @category Rotary
    */
-  buildAxialRopeCache(options: rope.AxialRopeCacheOptions & rope.CacheBuffers): void;
+  buildAxialRopeCache(options: rope.AxialRopeCacheOptions & rope.CacheInto): void;
   buildAxialRopeCache(options: rope.AxialRopeCacheOptions): rope.RopeCache;
-  buildAxialRopeCache(options: rope.AxialRopeCacheOptions & Partial<rope.CacheBuffers>): rope.RopeCache {
+  buildAxialRopeCache(options: rope.AxialRopeCacheOptions & Partial<rope.CacheInto>): rope.RopeCache {
     return this.#caller.run(rope.buildAxialRopeCache, options);
   }
 
@@ -218,9 +220,9 @@ export class Ropewalk {
    * @throws `bad_value`: an invFreq that is not a number from -1e100 to 1e100.
    * @category Rotary
    */
-  buildXposCache(options: rope.XposCacheOptions & rope.CacheBuffers): void;
+  buildXposCache(options: rope.XposCacheOptions & rope.CacheInto): void;
   buildXposCache(options: rope.XposCacheOptions): rope.RopeCache;
-  buildXposCache(options: rope.XposCacheOptions & Partial<rope.CacheBuffers>): rope.RopeCache {
+  buildXposCache(options: rope.XposCacheOptions & Partial<rope.CacheInto>): rope.RopeCache {
     return this.#caller.run(rope.buildXposCache, options);
   }
 
@@ -232,9 +234,10 @@ export class Ropewalk {
    * each of seqLen. `bad_value`: a positionId that has no row.
    * @category Rotary
    */
+  applyRope(options: rope.ApplyRopeOptions & Into): void;
   applyRope(options: rope.ApplyRopeOptions & { x: Float32Array }): Float32Array;
   applyRope(options: rope.ApplyRopeOptions & { x: F32Buffer }): void;
-  applyRope(options: rope.ApplyRopeOptions): Float32Array | undefined {
+  applyRope(options: rope.ApplyRopeOptions & Partial<Into>): Float32Array | undefined {
     return this.#caller.run(rope.applyRope, options);
   }
 
@@ -284,9 +287,9 @@ export class Ropewalk {
    * @throws `bad_value`: a numBuckets that is odd where it has two sides, or a maxDistance that leaves no bucket to share.
    * @category Added biases
    */
-  t5Buckets(options: bias.T5BucketsOptions & Into<I32Buffer>): void;
+  t5Buckets(options: bias.T5BucketsOptions & Into<I32Tensor>): void;
   t5Buckets(options: bias.T5BucketsOptions): Int32Array;
-  t5Buckets(options: bias.T5BucketsOptions & Partial<Into<I32Buffer>>): Int32Array | undefined {
+  t5Buckets(options: bias.T5BucketsOptions & Partial<Into<I32Tensor>>): Int32Array | undefined {
     return this.#caller.run(bias.t5Buckets, options);
   }
 
@@ -343,9 +346,10 @@ export class Ropewalk {
    * @throws `bad_shape`: more rows than capacity. `bad_value`: a writeIndex past which the rows have no room.
    * @category Attention
    */
+  writeCache(options: cache.WriteCacheOptions & Into): void;
   writeCache(options: cache.WriteCacheOptions & { cache: Float32Array }): Float32Array;
   writeCache(options: cache.WriteCacheOptions & { cache: F32Buffer }): void;
-  writeCache(options: cache.WriteCacheOptions): Float32Array | undefined {
+  writeCache(options: cache.WriteCacheOptions & Partial<Into>): Float32Array | undefined {
     return this.#caller.run(cache.writeCache, options);
   }
 
@@ -476,9 +480,10 @@ export class Ropewalk {
    *
    * @category Untrained vectors
    */
+  addEncoding(options: encodings.AddEncodingOptions & Into): void;
   addEncoding(options: encodings.AddEncodingOptions & { x: Float32Array }): Float32Array;
   addEncoding(options: encodings.AddEncodingOptions & { x: F32Buffer }): void;
-  addEncoding(options: encodings.AddEncodingOptions): Float32Array | undefined {
+  addEncoding(options: encodings.AddEncodingOptions & Partial<Into>): Float32Array | undefined {
     return this.#caller.run(encodings.addEncoding, options);
   }
 

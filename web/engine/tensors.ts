@@ -4,7 +4,6 @@ import {
   Buffer,
   bufferName,
   bytesPerElement,
-  type F32Buffer,
   type HandleOf,
   type Kind,
   type Pool,
@@ -26,10 +25,10 @@ export type I32Tensor = Tensor<"i32">;
 /** A tensor of bytes: for a mask, where all but 0 is true. Row-major. */
 export type U8Tensor = Tensor<"u8">;
 
-/** For the result to go into a buffer instead of into a new array. */
-export interface Into<B = F32Buffer> {
-  /** The buffer for the result. */
-  out: B;
+/** For the result to go into an array or a buffer that there is, instead of into a new array. */
+export interface Into<T = F32Tensor> {
+  /** The array or the buffer for the result. */
+  out: T;
 }
 
 /** One tensor of a call, checked. Handle and elements are there from `Caller.enter()` on. */
@@ -56,9 +55,16 @@ class Place {
   kind: Kind = "f32";
   argument = "";
   length = 0;
-  given: ArrayOf[Kind] | Buffer<Kind> | undefined;
-  /** Whether the caller gets back what is in it, or sees it in the buffer given. */
-  isWritten = false;
+  /** What is put in. */
+  given: Tensor<Kind> | undefined;
+  /** The caller's own tensor for what is written. */
+  into: Tensor<Kind> | undefined;
+  /** The argument that it is. */
+  target = "";
+  /** The one of them that the kernel itself works on; of the pool's memory if there is none. */
+  buffer: Buffer<Kind> | undefined;
+  /** Whether the caller gets an array made for what is written. */
+  isNew = false;
   /** Integers that are made in place: the first, and what each next one is more by. */
   first: number | undefined;
   step = 0;
@@ -72,10 +78,6 @@ class Place {
     return (this.region as Region<Kind>).view;
   }
 
-  get isPooled(): boolean {
-    return !(this.given instanceof Buffer);
-  }
-
   /** The elements in an array of their own. */
   copy(): ArrayOf[Kind] {
     const bytes = this.length * bytesPerElement[this.kind];
@@ -85,12 +87,31 @@ class Place {
   /** Put in what is to be in it, unless it is there. */
   fill(): void {
     const { given, first, step } = this;
-    if (given !== undefined && !(given instanceof Buffer))
-      (this.view as Float64Array).set(given as Float64Array);
+    if (given !== undefined && this.buffer === undefined) copyElements(given, this.view);
     if (first === undefined) return;
     const { view } = this;
     for (let i = 0; i < view.length; ++i) view[i] = first + i * step;
   }
+
+  /** Put what was written where the caller wants it, unless it is there. */
+  deliver(): void {
+    if (this.into !== undefined && this.buffer === undefined) copyElements(this.view, this.into);
+  }
+}
+
+function copyElements(from: Tensor<Kind>, to: Tensor<Kind>): void {
+  const elements = from instanceof Buffer ? from.view : from;
+  ((to instanceof Buffer ? to.view : to) as Float64Array).set(elements as Float64Array);
+}
+
+/** Whether two tensors are one buffer, or arrays with bytes in common. */
+function isShared(a: Tensor<Kind>, b: Tensor<Kind>): boolean {
+  if (a instanceof Buffer || b instanceof Buffer) return a === b;
+  return (
+    a.byteOffset < b.byteOffset + b.byteLength &&
+    b.byteOffset < a.byteOffset + a.byteLength &&
+    a.buffer === b.buffer
+  );
 }
 
 const tagOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Int8Array.prototype), Symbol.toStringTag)
@@ -138,13 +159,14 @@ export function checkTensor<K extends Kind>(
 
 type Failure = ReturnType<wasm.MainModule["linear"]>;
 
-/** For a call whose every result went into a buffer. */
+/** For a call whose every result went into a tensor of the caller's. */
 const noResults = Object.freeze({});
 
 /**
  * The one way into the kernels. Each call runs in `run()`: it checks its tensors one after the other, by which they get
  * their slots; `enter()` puts arrays into pooled memory; then the kernel is called, `check()` turns its failure into an
- * error, and `result()` or `results()` takes out what was written. A call whose tensors are all in buffers makes nothing.
+ * error, and `result()` or `results()` takes out what was written, into the caller's arrays last of all. A call whose
+ * results all have a tensor of the caller's makes nothing.
  */
 export class Caller {
   readonly #pool: Pool;
@@ -171,7 +193,7 @@ export class Caller {
       // Nothing of the caller's is held on to.
       for (let i = this.#first; i < this.#end; ++i) {
         const place = this.#places[i] as Place;
-        place.given = place.region = undefined;
+        place.given = place.into = place.buffer = place.region = undefined;
       }
       this.#end = this.#first;
       this.#first = first;
@@ -180,21 +202,31 @@ export class Caller {
 
   /** A tensor that the kernel reads. Without `length` any that is not empty will do. */
   input<K extends Kind>(kind: K, argument: string, given: unknown, length?: number): Slot<K> {
-    return this.#given(kind, argument, given, length, false);
+    const tensor = checkTensor(kind, argument, given, length);
+    return this.#place(kind, argument, tensor.length, tensor, undefined, false);
   }
 
-  /** A tensor that the kernel changes: a buffer in place, an array by giving back a changed copy. */
-  changed<K extends Kind>(kind: K, argument: string, given: unknown, length?: number): Slot<K> {
-    return this.#given(kind, argument, given, length, true);
-  }
-
-  /** A tensor that the kernel writes: the buffer given for it, or an array made for the caller. */
-  output<K extends Kind>(kind: K, argument: string, given: unknown, length: number): Slot<K> {
-    if (given === undefined) return this.#place(kind, argument, length, undefined, true);
-    if (!(given instanceof Buffer)) {
-      throw new RopewalkError("bad_type", argument, given, `${bufferName[kind]} of ${length}, or nothing`);
+  /** A tensor that the kernel changes: in `out` if that is given, else a buffer in place, and an array by giving back a copy. */
+  changed<K extends Kind>(
+    kind: K,
+    argument: string,
+    given: unknown,
+    length?: number,
+    out?: unknown,
+  ): Slot<K> {
+    const tensor = checkTensor(kind, argument, given, length);
+    if (out !== undefined) {
+      const into = checkTensor(kind, "out", out, tensor.length);
+      return this.#place(kind, argument, tensor.length, tensor, into, false, "out");
     }
-    return this.#given(kind, argument, given, length, true);
+    const into = tensor instanceof Buffer ? tensor : undefined;
+    return this.#place(kind, argument, tensor.length, tensor, into, into === undefined);
+  }
+
+  /** A tensor that the kernel writes: the caller's, or an array made for it. */
+  output<K extends Kind>(kind: K, argument: string, given: unknown, length: number): Slot<K> {
+    const into = given === undefined ? undefined : checkTensor(kind, argument, given, length);
+    return this.#place(kind, argument, length, undefined, into, into === undefined);
   }
 
   /** As `input()`, for what need not be given. */
@@ -203,7 +235,7 @@ export class Caller {
     return this.input(kind, argument, given, length);
   }
 
-  /** As `output()`, for what is made only if it is asked for: by `true`, or by a buffer for it. */
+  /** As `output()`, for what is made only if it is asked for: by `true`, or by a tensor for it. */
   requested(
     argument: string,
     asked: unknown,
@@ -218,26 +250,15 @@ export class Caller {
 
   /** first, first + step, …, for the kernel alone. */
   counted(argument: string, length: number, first: number, step = 1): Slot<"i32"> {
-    const place = this.#place("i32", argument, length, undefined, false);
+    const place = this.#place("i32", argument, length, undefined, undefined, false);
     place.first = first;
     place.step = step;
     return place as unknown as Slot<"i32">;
   }
 
-  /** Room for the kernel to work in; `isWritten` if the caller is to see it. */
-  scratch<K extends Kind>(kind: K, argument: string, length: number, isWritten = false): Slot<K> {
-    return this.#place(kind, argument, length, undefined, isWritten);
-  }
-
-  #given<K extends Kind>(
-    kind: K,
-    argument: string,
-    given: unknown,
-    length: number | undefined,
-    isWritten: boolean,
-  ): Slot<K> {
-    const tensor = checkTensor(kind, argument, given, length);
-    return this.#place(kind, argument, tensor.length, tensor, isWritten);
+  /** Room for the kernel to work in; `isNew` if the caller is to see it, in an array made for that. */
+  scratch<K extends Kind>(kind: K, argument: string, length: number, isNew = false): Slot<K> {
+    return this.#place(kind, argument, length, undefined, undefined, isNew);
   }
 
   #place<K extends Kind>(
@@ -245,15 +266,21 @@ export class Caller {
     argument: string,
     length: number,
     given: Tensor<K> | undefined,
-    isWritten: boolean,
+    into: Tensor<K> | undefined,
+    isNew: boolean,
+    target = argument,
   ) {
     if (this.#end === this.#places.length) this.#places.push(new Place());
     const place = this.#places[this.#end++] as Place;
+    const own = into ?? given;
     place.kind = kind;
     place.argument = argument;
     place.length = length;
     place.given = given as Tensor<Kind> | undefined;
-    place.isWritten = isWritten;
+    place.into = into as Tensor<Kind> | undefined;
+    place.buffer = own instanceof Buffer && (given ?? own) === own ? (own as Buffer<Kind>) : undefined;
+    place.isNew = isNew;
+    place.target = target;
     place.first = undefined;
     return place as Place & Slot<K>;
   }
@@ -263,8 +290,8 @@ export class Caller {
     let isRoom = true;
     for (let i = this.#first; i < this.#end; ++i) {
       const place = this.#places[i] as Place;
-      if (place.given instanceof Buffer) this.#checkBuffer(place, place.given);
-      else place.region = this.#pool.find(place);
+      this.#checkAgain(place);
+      place.region = place.buffer?.region(place.argument) ?? this.#pool.find(place);
       isRoom &&= place.region !== undefined;
     }
     if (!isRoom) this.#makeRoom();
@@ -272,29 +299,50 @@ export class Caller {
     return this.module;
   }
 
-  /** A buffer is this engine's, and one that is written stands in one place only. */
-  #checkBuffer(place: Place, buffer: Buffer<Kind>): void {
-    const { argument, isWritten } = place;
-    place.region = buffer.region(argument);
-    if (place.region.module !== this.module) {
-      throw new RopewalkError("bad_value", argument, buffer, "a buffer of this engine");
+  /** An option that is a getter may have taken from a tensor what it was when it was checked. */
+  #checkAgain(place: Place): void {
+    const { argument, target, given, into } = place;
+    if (given !== undefined) this.#checkStill(place, argument, given);
+    if (into === undefined) return;
+    if (into !== given) this.#checkStill(place, target, into);
+    this.#checkApart(place, into);
+  }
+
+  #checkStill({ kind, length }: Place, argument: string, tensor: Tensor<Kind>): void {
+    if (!(tensor instanceof Buffer)) {
+      if (tensor.length !== length) refuse(kind, argument, tensor, length);
+    } else if (tensor.region(argument).module !== this.module) {
+      throw new RopewalkError("bad_value", argument, tensor, "a buffer of this engine");
     }
-    if (!isWritten) return;
+  }
+
+  /** What is written stands in one place only, and where it stays: the engine's memory may move. */
+  #checkApart(place: Place, into: Tensor<Kind>): void {
+    const { target } = place;
+    const isBuffer = into instanceof Buffer;
+    if (!isBuffer && into.buffer === this.module.HEAPF32.buffer) {
+      const allowed = "an array outside of the engine's memory, or the buffer itself";
+      throw new RopewalkError("bad_value", target, into, allowed);
+    }
     for (let i = this.#first; i < this.#end; ++i) {
       const twin = this.#places[i] as Place;
-      if (twin !== place && twin.given === buffer) {
-        const allowed = `a buffer of its own, not the one of ${twin.argument}`;
-        throw new RopewalkError("bad_value", argument, buffer, allowed);
+      if (twin === place) continue;
+      const isRead = isBuffer && twin.given === into;
+      if (isRead || (twin.into !== undefined && isShared(into, twin.into))) {
+        const other = isRead ? twin.argument : twin.target;
+        const allowed = `${isBuffer ? "a buffer" : "an array"} of its own, not the one of ${other}`;
+        throw new RopewalkError("bad_value", target, into, allowed);
       }
     }
   }
 
   #makeRoom(): void {
-    const pooled = this.#places.slice(this.#first, this.#end).filter(({ isPooled }) => isPooled);
+    const pooled = this.#places.slice(this.#first, this.#end).filter(({ buffer }) => buffer === undefined);
     // The memory may grow, which empties a view of it: what comes from there is copied first.
     for (const place of pooled) {
-      const array = place.given as ArrayOf[Kind] | undefined;
-      if (array?.buffer === this.module.HEAPF32.buffer) place.given = array?.slice();
+      const { given } = place;
+      if (given === undefined || given instanceof Buffer) continue;
+      if (given.buffer === this.module.HEAPF32.buffer) place.given = given.slice();
     }
     this.#pool.make(pooled.filter(({ region }) => region === undefined));
     for (const place of pooled) place.region = this.#pool.find(place);
@@ -307,10 +355,12 @@ export class Caller {
     throw new RopewalkError(code, spelling(argument), given, allowed);
   }
 
-  /** An array of what was written, unless it went into a buffer of the caller's. */
+  /** An array of what was written, unless it went into a tensor of the caller's. */
   result<K extends Kind>(slot: Slot<K>): ArrayOf[K] | undefined {
     const place = slot as unknown as Place;
-    return place.isPooled ? (place.copy() as ArrayOf[K]) : undefined;
+    if (place.isNew) return place.copy() as ArrayOf[K];
+    place.deliver();
+    return undefined;
   }
 
   /** The same of all that was written, by the names of its arguments. */
@@ -318,10 +368,12 @@ export class Caller {
     let results: Record<string, ArrayOf[Kind]> | undefined;
     for (let i = this.#first; i < this.#end; ++i) {
       const place = this.#places[i] as Place;
-      if (!place.isWritten || !place.isPooled) continue;
+      if (!place.isNew) continue;
       results ??= {};
       results[place.argument] = place.copy();
     }
+    // Now that there was memory for all that is new.
+    for (let i = this.#first; i < this.#end; ++i) (this.#places[i] as Place).deliver();
     return (results ?? noResults) as Results;
   }
 }
