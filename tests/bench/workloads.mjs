@@ -1,8 +1,9 @@
 // What is measured, and what is aimed at.
 //
 // `kind` says what a contender has to compute: `rope`, or `attention`, or `mla`, which Ropewalk alone has. `place` is where
-// its tensors are: `arrays` come from JavaScript and go back there; in `memory` they are where a contender's kernel finds
-// them, and its result stays there.
+// its tensors are: `arrays` come from JavaScript and go back there, into arrays made beforehand by those whose API has a way
+// for that, which are Ropewalk and plain JavaScript; in `memory` they are where a contender's kernel finds them, and its
+// result stays there.
 
 import { tinyAttention } from "./tiny.mjs";
 

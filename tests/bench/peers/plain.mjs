@@ -1,5 +1,6 @@
 // Plain JavaScript, as one would write it who wants it fast: products in tiles of 4 × 2 sums, in double precision, and
-// nothing computed that the mask hides. It is also what all others' results are compared with.
+// nothing computed that the mask hides. All arrays are made once and written anew in each run. It is also what all others'
+// results are compared with.
 
 /**
  * out[i, j] = Σ a[i, ·] b[j, ·], both with rows of `stride`, over the first `depth` components. `out` has rows of
@@ -77,24 +78,20 @@ function dot(a, aStart, b, bStart, length) {
   return s0 + s1 + (s2 + s3);
 }
 
-/** One head of [len, nHeads, headDim] in double, [len, headDim]. */
-function head(x, h, { len, nHeads, headDim }, factor = 1) {
-  const result = new Float64Array(len * headDim);
+/** One head of [len, nHeads, headDim] in double, as [len, headDim] into `result`. */
+function head(result, x, h, { len, nHeads, headDim }, factor = 1) {
   for (let i = 0; i < len; ++i) {
     const from = (i * nHeads + h) * headDim;
     for (let d = 0; d < headDim; ++d) result[i * headDim + d] = factor * x[from + d];
   }
-  return result;
 }
 
 /** The same as [headDim, len]. */
-function headTransposed(x, h, { len, nHeads, headDim }) {
-  const result = new Float64Array(len * headDim);
+function headTransposed(result, x, h, { len, nHeads, headDim }) {
   for (let i = 0; i < len; ++i) {
     const from = (i * nHeads + h) * headDim;
     for (let d = 0; d < headDim; ++d) result[d * len + i] = x[from + d];
   }
-  return result;
 }
 
 /** The softmax of `length` scores in place, and zeros behind them up to `end`. */
@@ -115,16 +112,27 @@ function softmax(scores, start, length, end) {
 /** Queries that are taken through all three steps together: their scores stay in the cache. */
 const BLOCK = 4;
 
+/** All arrays that attention writes: its results, and what it computes them by. Weights that the mask hides stay zero. */
+function roomFor({ qLen, kvLen, nHeads, headDim, weights }) {
+  return {
+    out: new Float32Array(qLen * nHeads * headDim),
+    ...(weights && { weights: new Float32Array(nHeads * qLen * kvLen) }),
+    scores: new Float64Array(BLOCK * kvLen),
+    attended: new Float64Array(BLOCK * headDim),
+    queries: new Float64Array(qLen * headDim),
+    keys: new Float64Array(kvLen * headDim),
+    values: new Float64Array(kvLen * headDim),
+  };
+}
+
 /** Tensors of heads are [len, nHeads, headDim], weights [nHeads, qLen, kvLen]. */
-export function attention({ query, key, value }, { qLen, kvLen, nHeads, headDim, causal, weights }) {
-  const out = new Float32Array(query.length);
-  const rows = weights ? new Float32Array(nHeads * qLen * kvLen) : undefined;
-  const scores = new Float64Array(BLOCK * kvLen);
-  const attended = new Float64Array(BLOCK * headDim);
+export function attention({ query, key, value }, workload, room = roomFor(workload)) {
+  const { qLen, kvLen, nHeads, headDim, causal } = workload;
+  const { out, weights: rows, scores, attended, queries, keys, values } = room;
   for (let h = 0; h < nHeads; ++h) {
-    const queries = head(query, h, { len: qLen, nHeads, headDim }, 1 / Math.sqrt(headDim));
-    const keys = head(key, h, { len: kvLen, nHeads, headDim });
-    const values = headTransposed(value, h, { len: kvLen, nHeads, headDim });
+    head(queries, query, h, { len: qLen, nHeads, headDim }, 1 / Math.sqrt(headDim));
+    head(keys, key, h, { len: kvLen, nHeads, headDim });
+    headTransposed(values, value, h, { len: kvLen, nHeads, headDim });
     for (let first = 0; first < qLen; first += BLOCK) {
       const count = Math.min(BLOCK, qLen - first);
       const seen = causal ? first + count : kvLen;
@@ -139,16 +147,15 @@ export function attention({ query, key, value }, { qLen, kvLen, nHeads, headDim,
       }
     }
   }
-  return weights ? { out, weights: rows } : { out };
+  return room;
 }
 
 /** The same, row by row and without a copy of anything: for few queries, or little of everything. */
-function attentionByRows({ query, key, value }, { qLen, kvLen, nHeads, headDim, causal, weights }) {
-  const out = new Float32Array(query.length);
-  const rows = weights ? new Float32Array(nHeads * qLen * kvLen) : undefined;
+function attentionByRows({ query, key, value }, workload, room) {
+  const { qLen, kvLen, nHeads, headDim, causal } = workload;
+  const { out, weights: rows, scores } = room;
+  const attended = room.attended.subarray(0, headDim);
   const scale = 1 / Math.sqrt(headDim);
-  const scores = new Float64Array(kvLen);
-  const attended = new Float64Array(headDim);
   const stride = nHeads * headDim;
   for (let h = 0; h < nHeads; ++h) {
     for (let i = 0; i < qLen; ++i) {
@@ -174,7 +181,7 @@ function attentionByRows({ query, key, value }, { qLen, kvLen, nHeads, headDim, 
       if (rows) for (let j = 0; j < seen; ++j) rows[(h * qLen + i) * kvLen + j] = scores[j];
     }
   }
-  return weights ? { out, weights: rows } : { out };
+  return room;
 }
 
 /** Rotate `x`, [seqLen, nHeads, headDim], into `to`, which may be x itself. */
@@ -211,20 +218,27 @@ function turnInterleaved(x, to, start, cos, sin, position, pairs) {
 }
 
 /** What everyone is to get, or nothing where that is not computed here. */
-export function expected(workload, inputs, attend = attention) {
+export function expected(workload, inputs) {
   if (workload.kind === "mla") return undefined;
   if (workload.kind === "rope") {
     let out = inputs.x;
     for (let i = 0; i < workload.rotations; ++i) out = rope(out, inputs, workload);
     return { out };
   }
-  return attend(rotated(workload, inputs), workload);
+  return resultsOf(attention(turning(workload, inputs)(), workload));
 }
 
-function rotated({ layout, qLen, kvLen, nHeads, headDim }, inputs) {
-  if (!layout) return inputs;
-  const turned = (x, seqLen) => rope(x, inputs, { seqLen, nHeads, headDim, layout });
-  return { ...inputs, query: turned(inputs.query, qLen), key: turned(inputs.key, kvLen) };
+const resultsOf = ({ out, weights }) => ({ out, ...(weights && { weights }) });
+
+/** Gives the inputs of attention, query and key rotated anew each time where a workload wants that. */
+function turning({ layout, qLen, kvLen, nHeads, headDim }, inputs) {
+  if (!layout) return () => inputs;
+  const turned = { ...inputs, query: inputs.query.slice(), key: inputs.key.slice() };
+  return () => {
+    rope(inputs.query, inputs, { seqLen: qLen, nHeads, headDim, layout }, turned.query);
+    rope(inputs.key, inputs, { seqLen: kvLen, nHeads, headDim, layout }, turned.key);
+    return turned;
+  };
 }
 
 export async function load() {
@@ -233,18 +247,20 @@ export async function load() {
     contenders(workload, inputs) {
       if (workload.kind === "rope") return [rotating(workload, inputs)];
       if (workload.kind !== "attention") return [];
-      return Object.entries({ tiles: attention, rows: attentionByRows }).map(([variant, attend]) => ({
-        variant,
-        run: () => expected(workload, inputs, attend),
-        read: (result) => result,
-      }));
+      return Object.entries({ tiles: attention, rows: attentionByRows }).map(([variant, attend]) => {
+        const [room, turn] = [roomFor(workload), turning(workload, inputs)];
+        return { variant, run: () => attend(turn(), workload, room), read: resultsOf };
+      });
     },
   };
 }
 
 function rotating(workload, inputs) {
   const read = (out) => ({ out });
-  if (workload.place === "arrays") return { run: () => rope(inputs.x, inputs, workload), read };
+  if (workload.place === "arrays") {
+    const out = new Float32Array(inputs.x.length);
+    return { run: () => rope(inputs.x, inputs, workload, out), read };
+  }
   const x = inputs.x.slice();
   const run = () => {
     for (let i = 0; i < workload.rotations; ++i) rope(x, inputs, workload, x);

@@ -1,4 +1,4 @@
-// Ropewalk, called as its README shows.
+// Ropewalk, called as its README shows, by whoever calls it sixty times a second: options and arrays are made once.
 
 /** What is loaded by default; and, for comparison, the binary that engines without relaxed SIMD get. */
 export async function load(platform) {
@@ -20,33 +20,67 @@ const entrant = (ropewalk) => ({
 
 const byKind = { rope, attention, mla };
 
+/** Beside results that go into arrays of the caller's, to show what it costs to have them made in each run. */
+const NEW = "new arrays";
+
 function rope(ropewalk, { seqLen, nHeads, headDim, layout, place, rotations }, inputs) {
   const shape = { seqLen, nHeads, headDim, layout };
   const { x, cos, sin } = inputs;
-  if (place === "arrays")
-    return [{ run: () => ropewalk.applyRope({ ...shape, x, cos, sin }), read: (out) => ({ out }) }];
+  if (place === "arrays") {
+    const anew = { ...shape, x, cos, sin };
+    const call = { ...anew, out: new Float32Array(x.length) };
+    return [
+      { run: () => ropewalk.applyRope(call), read: () => ({ out: call.out }) },
+      { variant: NEW, aside: true, run: () => ropewalk.applyRope(anew), read: (out) => ({ out }) },
+    ];
+  }
   const { buffers, free } = inMemory(ropewalk, { x, cos, sin });
+  const call = { ...shape, ...buffers };
   const run = () => {
-    for (let i = 0; i < rotations; ++i) ropewalk.applyRope({ ...shape, ...buffers });
+    for (let i = 0; i < rotations; ++i) ropewalk.applyRope(call);
   };
   return [{ run, read: () => ({ out: buffers.x.view.slice() }), free }];
 }
 
 function attention(ropewalk, workload, inputs) {
-  const { qLen, kvLen, nHeads, headDim, causal, weights, place, layout } = workload;
+  const { qLen, kvLen, nHeads, headDim, causal, place } = workload;
   const shape = { qLen, nHeads, causal };
   if (qLen !== kvLen && place === "memory") return [decode(ropewalk, workload, inputs)];
 
   const sizes = { ...shape, kvLen, headDim };
+  return [
+    inArrays(ropewalk, workload, sizes, inputs),
+    inNewArrays(ropewalk, workload, sizes, inputs),
+    inBuffers(ropewalk, workload, sizes, inputs),
+  ];
+}
+
+function inArrays(ropewalk, workload, sizes, { cos, sin, query, key, value }) {
+  const { nHeads, headDim, qLen, kvLen, layout, weights } = workload;
+  const turn = (x, seqLen) => ({ x, cos, sin, seqLen, nHeads, headDim, layout, out: x.slice() });
+  const turns = layout ? [turn(query, qLen), turn(key, kvLen)] : [];
+  const call = {
+    ...sizes,
+    query: turns[0]?.out ?? query,
+    key: turns[1]?.out ?? key,
+    value,
+    out: new Float32Array(query.length),
+    weights: weights ? new Float32Array(nHeads * qLen * kvLen) : false,
+  };
+  const run = () => {
+    for (const one of turns) ropewalk.applyRope(one);
+    ropewalk.attention(call);
+  };
+  return { run, read: () => ({ out: call.out, ...(weights && { weights: call.weights }) }) };
+}
+
+function inNewArrays(ropewalk, { nHeads, headDim, qLen, kvLen, layout, weights }, sizes, inputs) {
   const { cos, sin, query, key, value } = inputs;
   const turned = (x, seqLen) =>
     layout ? ropewalk.applyRope({ x, cos, sin, seqLen, nHeads, headDim, layout }) : x;
-  const arrays = {
-    run: () =>
-      ropewalk.attention({ ...sizes, query: turned(query, qLen), key: turned(key, kvLen), value, weights }),
-    read: (result) => result,
-  };
-  return [arrays, inBuffers(ropewalk, workload, sizes, inputs)];
+  const run = () =>
+    ropewalk.attention({ ...sizes, query: turned(query, qLen), key: turned(key, kvLen), value, weights });
+  return { variant: NEW, aside: true, run, read: (result) => result };
 }
 
 /** The same with all tensors in the engine's memory; beside the arrays, to show what copying costs. */
@@ -58,13 +92,13 @@ function inBuffers(ropewalk, workload, sizes, inputs) {
   };
   const { buffers, free } = inMemory(ropewalk, { ...inputs, ...results });
   const { cos, sin, ...tensors } = buffers;
+  const turn = (x, seqLen) => ({ x, cos, sin, seqLen, nHeads, headDim, layout });
+  const turns = layout ? [turn(buffers.query, qLen), turn(buffers.key, kvLen)] : [];
+  const call = { ...sizes, ...tensors };
   const run = () => {
     // In place: from the second run on, what has been rotated already is rotated further, which takes as long.
-    if (layout) {
-      ropewalk.applyRope({ x: buffers.query, cos, sin, seqLen: qLen, nHeads, headDim, layout });
-      ropewalk.applyRope({ x: buffers.key, cos, sin, seqLen: kvLen, nHeads, headDim, layout });
-    }
-    ropewalk.attention({ ...sizes, ...tensors });
+    for (const one of turns) ropewalk.applyRope(one);
+    ropewalk.attention(call);
   };
   const read = () =>
     Object.fromEntries(Object.keys(results).map((name) => [name, buffers[name].view.slice()]));
@@ -74,9 +108,10 @@ function inBuffers(ropewalk, workload, sizes, inputs) {
 function decode(ropewalk, { qLen, kvLen, nHeads, headDim }, { query, key, value }) {
   const cache = ropewalk.kvCache({ capacity: kvLen, nKvHeads: nHeads, headDim });
   cache.append({ key, value, len: kvLen });
+  const call = { query, cache, qLen, nHeads, out: new Float32Array(query.length) };
   return {
-    run: () => ropewalk.attention({ query, cache, qLen, nHeads }),
-    read: (result) => result,
+    run: () => ropewalk.attention(call),
+    read: () => ({ out: call.out }),
     free: () => cache.delete(),
   };
 }
