@@ -9,6 +9,7 @@
 #include "exp.hpp"
 #include "matmul.hpp"
 #include "panels.hpp"
+#include "ropewalk/parallel.hpp"
 #include "simd.hpp"
 
 // Attention over tiles of keys with a running softmax (arXiv:1805.02867; in tiles, arXiv:2205.14135): the matrix of
@@ -237,12 +238,16 @@ class KeysAndValues {
 
   /// Lay those of one head out as panels: from here on all groups are to be of that head.
   void pack(std::size_t kv_head, float* panels) noexcept {
-    pack_transposed(keys_of(kv_head), key_.len, key_.head_dim, panels);
+    float* const value_panels = panels + whole_panels(key_.len) * key_.head_dim;
+    parallel_for(2, [&](std::size_t i, std::size_t) noexcept {
+      if (i == 0) pack_transposed(keys_of(kv_head), key_.len, key_.head_dim, panels);
+      if (i == 1) all_finite_ = ropewalk::pack(values_of(kv_head), key_.len, value_.head_dim, value_panels);
+    });
     key_panels_ = panels;
-    panels += whole_panels(key_.len) * key_.head_dim;
-    all_finite_ = ropewalk::pack(values_of(kv_head), key_.len, value_.head_dim, panels);
-    value_panels_ = panels;
+    value_panels_ = value_panels;
   }
+
+  bool is_packed() const noexcept { return key_panels_ != nullptr; }
 
   /// Floats of panels.
   static constexpr std::uint64_t panels_size(std::uint64_t kv_len, std::uint64_t head_dim,
@@ -253,7 +258,7 @@ class KeysAndValues {
   /// Scores of each group for its keys. The scores' first column is that of key `tile.begin`.
   void scores(std::span<const Group> groups, Rows<const float> queries, Span tile, float softmax_scale,
               Rows<float> scores) const noexcept {
-    if (key_panels_ == nullptr) {
+    if (!is_packed()) {
       by_slices(groups, tile, [&](const Group& group, Span keys) noexcept {
         multiply_transposed(queries.from(group.first), keys_of(group.kv_head).from(keys.begin), softmax_scale,
                             scores.from(group.first).columns(keys.begin - tile.begin), group.rows,
@@ -275,7 +280,7 @@ class KeysAndValues {
   /// sums += weights · value over the keys of each group; `seen` is what each row sees.
   void add_values(std::span<const Group> groups, Rows<const float> weights, Span tile, const SeenKeys* seen,
                   Rows<float> sums) const noexcept {
-    if (value_panels_ == nullptr) {
+    if (!is_packed()) {
       by_slices(groups, tile, [&](const Group& group, Span keys) noexcept {
         add_values_by_runs(weights.from(group.first).columns(keys.begin - tile.begin), seen + group.first,
                            group, keys, sums.from(group.first));
@@ -369,20 +374,25 @@ class KeysAndValues {
   bool all_finite_ = true;
 };
 
-/// Where in the scratch what stands.
+constexpr std::size_t n_tiles(const AttentionExtents& extents) noexcept {
+  return (extents.kv_len + tile_keys - 1) / tile_keys;
+}
+
+/// Whether keys and values are laid out as panels first.
+constexpr bool packs(const AttentionExtents& extents) noexcept {
+  return extents.n_kv_heads != 0 && extents.q_len * (extents.n_heads / extents.n_kv_heads) >= packing_rows;
+}
+
+/// What a block of queries has of the scratch, from `data` on.
 struct Scratch {
   Scratch(const AttentionExtents& extents, float* data) noexcept
       : queries{data, extents.head_dim},
         sums{data + block_rows * queries.stride, whole_panels(extents.v_head_dim)},
-        tile{sums.data + block_rows * sums.stride, extents.with_weights ? n_tiles(extents) : tile_keys},
-        panels{packs(extents) ? tile.data + block_rows * tile.stride : nullptr} {}
+        tile{sums.data + block_rows * sums.stride, extents.with_weights ? n_tiles(extents) : tile_keys} {}
 
-  static constexpr bool packs(const AttentionExtents& extents) noexcept {
-    return extents.n_kv_heads != 0 && extents.q_len * (extents.n_heads / extents.n_kv_heads) >= packing_rows;
-  }
-
-  static constexpr std::size_t n_tiles(const AttentionExtents& extents) noexcept {
-    return (extents.kv_len + tile_keys - 1) / tile_keys;
+  static constexpr std::uint64_t size(const AttentionExtents& extents) noexcept {
+    return block_rows * (extents.head_dim + whole_panels<std::uint64_t>(extents.v_head_dim) +
+                         (extents.with_weights ? n_tiles(extents) : tile_keys));
   }
 
   Rows<float> queries;  ///< [block_rows, head_dim]
@@ -390,7 +400,6 @@ struct Scratch {
   /// [block_rows, tile_keys]. Where the weights' own memory serves for it, [block_rows, n_tiles]: from which origin each
   /// tile's weights are.
   Rows<float> tile;
-  float* panels;  ///< or null
 };
 
 /// Does a mask or a bias of this shape serve [batch, n_heads, q_len, kv_len]?
@@ -468,14 +477,132 @@ Status check(const HeadsView<const float>& query, const HeadsView<const float>& 
   return {};
 }
 
+/// A call's tensors, and what is to be done with them.
+struct Call {
+  HeadsView<const float> query;
+  HeadsView<const float> key;
+  HeadsView<const float> value;
+  const AttentionOptions& options;
+  HeadsView<float> out;
+  TensorView<float, 4> weights;
+  TensorView<float, 4> scores;
+};
+
+/// A block of queries of sequence b: these rows of all of its heads', one head after the other, as the rows of weights and
+/// scores. So those that read the same keys are neighbours.
+void attend(const Call& call, const KeysAndValues& attended, std::size_t b, Span block_of,
+            const Scratch& room) noexcept {
+  const auto& [query, key, value, options, out, weights, scores] = call;
+  const std::size_t q_len = query.len;
+  const std::size_t kv_len = key.len;
+  const std::size_t first = block_of.begin;
+  const std::size_t rows = block_of.size();
+  const std::size_t rows_of_keys = query.n_heads / key.n_heads * q_len;
+  const std::size_t group_rows = attended.is_packed() ? panel_rows : tile_rows;
+  const std::size_t head_dim = query.head_dim;
+  const std::size_t v_head_dim = value.head_dim;
+  const bool with_weights = !weights.empty();
+  const bool shows_all = !scores.empty() && options.score_stage != ScoreStage::masked;
+  const auto rows_of = [&](TensorView<float, 4> square) noexcept {
+    return Rows<float>{square.empty() ? nullptr : square.row(b, 0u, 0u) + first * kv_len, kv_len};
+  };
+
+  std::array<SeenKeys, block_rows> seen;
+  std::array<Running, block_rows> running;
+  Span keys{};
+  std::fill_n(room.sums.data, rows * room.sums.stride, 0.0f);
+  for (std::size_t r = 0; r < rows; ++r) {
+    const std::size_t h = (first + r) / q_len;
+    const std::size_t i = (first + r) % q_len;
+    simd::copy(query.row(b, i, h), head_dim, room.queries[r]);
+    seen[r] = seen_keys(options, b, h, i, q_len, kv_len);
+    keys = keys | seen[r].span;
+  }
+  if (shows_all) keys = {0, kv_len};
+
+  const Rows<float> weight_rows = rows_of(weights);
+  const Rows<float> score_rows = rows_of(scores);
+  if (!scores.empty() && !shows_all) {
+    for (std::size_t r = 0; r < rows; ++r) std::fill_n(score_rows[r], kv_len, lowest);
+  }
+
+  // The same tiles whatever is asked for, and so the same sums.
+  for (std::size_t begin = keys.begin / tile_keys * tile_keys; begin < keys.end; begin += tile_keys) {
+    const Span tile{begin, std::min(begin + tile_keys, keys.end)};
+    std::array<Group, block_rows> all_groups;
+    std::size_t n_groups = 0;
+    for (std::size_t r = 0, next = 0; r < rows; r = next) {
+      const std::size_t kv_head = (first + r) / rows_of_keys;
+      next = std::min({r + group_rows, rows, (kv_head + 1) * rows_of_keys - first});
+      Group group{r, next - r, kv_head, {}};
+      for (std::size_t i = r; i < r + group.rows; ++i) group.keys = group.keys | (tile & seen[i].span);
+      group.keys.begin = group.keys.begin / panel_width * panel_width;
+      if (shows_all) group.keys = tile;
+      if (!group.keys.empty()) all_groups[n_groups++] = group;
+    }
+    const std::span<const Group> groups(all_groups.data(), n_groups);
+    const Rows<float> block = with_weights ? weight_rows.columns(begin) : room.tile;
+
+    // 1. Scores.
+    attended.scores(groups, room.queries, tile, options.softmax_scale, block);
+
+    // 2. Weights, and what they make of the sums before them.
+    for (const Group& group : groups) {
+      for (std::size_t r = group.first; r < group.first + group.rows; ++r) {
+        float* const row = block[r] + (group.keys.begin - begin);
+        const std::size_t size = group.keys.size();
+        const auto show = [&](ScoreStage stage) noexcept {
+          if (scores.empty() || options.score_stage != stage) return;
+          std::copy_n(row, size, score_rows[r] + group.keys.begin);
+        };
+        show(ScoreStage::raw);
+        if (options.softcap != 0) cap(row, size, options.softcap);
+        show(ScoreStage::softcapped);
+        mask_and_bias(row, group.keys, seen[r]);
+        show(ScoreStage::masked);
+        const float factor = running[r].add(row, size);
+        if (with_weights) room.tile[r][begin / tile_keys] = running[r].origin();
+        if (factor != 1) scale(room.sums[r], v_head_dim, factor, room.sums[r]);
+      }
+    }
+
+    // 3. Values.
+    attended.add_values(groups, block, tile, seen.data(), room.sums);
+  }
+
+  // Each row over the sum of its weights; one that weighs nothing is zero.
+  for (std::size_t r = 0; r < rows; ++r) {
+    float* const to = out.row(b, (first + r) % q_len, (first + r) / q_len);
+    if (running[r].sum == 0) {
+      std::fill_n(to, v_head_dim, 0.0f);
+    } else {
+      scale(room.sums[r], v_head_dim, 1 / running[r].sum, to);
+    }
+    if (!with_weights) continue;
+    float* const row = weight_rows[r];
+    const Span span = seen[r].span;
+    std::fill_n(row, span.begin, 0.0f);
+    for (std::size_t begin = span.begin; begin < span.end;) {
+      const std::size_t tile = begin / tile_keys;
+      const std::size_t end = std::min((tile + 1) * tile_keys, span.end);
+      scale(row + begin, end - begin, running[r].normalization(room.tile[r][tile]), row + begin);
+      begin = end;
+    }
+    std::fill(row + span.end, row + kv_len, 0.0f);
+    // What is not seen weighs zero, even where the others are NaN.
+    if (!seen[r].has_gaps()) continue;
+    for (std::size_t j = span.begin; j < span.end; ++j) {
+      if (seen[r].in_gap(j)) row[j] = 0;
+    }
+  }
+}
+
 }  // namespace
 
 std::uint64_t attention_scratch_size(const AttentionExtents& extents) noexcept {
-  const std::uint64_t kv_len = extents.kv_len;
-  const std::uint64_t tile_stride = extents.with_weights ? Scratch::n_tiles(extents) : tile_keys;
-  return block_rows * (extents.head_dim + whole_panels<std::uint64_t>(extents.v_head_dim) + tile_stride) +
-         (Scratch::packs(extents) ? KeysAndValues::panels_size(kv_len, extents.head_dim, extents.v_head_dim)
-                                  : 0);
+  return n_threads() * Scratch::size(extents) +
+         (packs(extents) ? KeysAndValues::panels_size(extents.kv_len, extents.head_dim, extents.v_head_dim)
+                         : 0);
 }
 
 Status attention(HeadsView<const float> query, HeadsView<const float> key, HeadsView<const float> value,
@@ -483,122 +610,41 @@ Status attention(HeadsView<const float> query, HeadsView<const float> key, Heads
                  TensorView<float, 4> scores, TensorView<float, 1> scratch) noexcept {
   if (const Status status = check(query, key, value, options, out, weights, scores, scratch); !status.ok())
     return status;
-  const std::size_t q_len = query.len;
-  const std::size_t kv_len = key.len;
-  const std::size_t head_dim = query.head_dim;
-  const std::size_t v_head_dim = value.head_dim;
-  const std::size_t group_size = query.n_heads / key.n_heads;
-  const bool with_weights = !weights.empty();
-  const Scratch room(extents_of(query, key, value, with_weights), scratch.data);
-  const std::size_t group_rows = room.panels == nullptr ? tile_rows : panel_rows;
-  const bool shows_all = !scores.empty() && options.score_stage != ScoreStage::masked;
+  const Call call{query, key, value, options, out, weights, scores};
+  const AttentionExtents extents = extents_of(query, key, value, !weights.empty());
+  const auto thread_room = static_cast<std::size_t>(Scratch::size(extents));
+  float* const panels = packs(extents) ? scratch.data + n_threads() * thread_room : nullptr;
+  const auto room_of = [&](std::size_t thread) noexcept {
+    return Scratch(extents, scratch.data + thread * thread_room);
+  };
 
-  // The queries of all heads, one head after the other, as the rows of weights and scores: those that read the same keys
-  // are neighbours.
-  const std::size_t rows_of_keys = group_size * q_len;
-  const std::size_t n_rows = query.n_heads * q_len;
+  if (panels == nullptr) {
+    // All rows at once; few of them in blocks so small that there is one for each thread.
+    const std::size_t n_rows = query.n_heads * query.len;
+    const std::size_t share = (query.batch * n_rows + n_threads() - 1) / n_threads();
+    const std::size_t size = std::clamp<std::size_t>(share, 1, block_rows);
+    const std::size_t n_blocks = (n_rows + size - 1) / size;
+    parallel_for(query.batch * n_blocks, [&](std::size_t i, std::size_t thread) noexcept {
+      const std::size_t b = i / n_blocks;
+      const std::size_t first = i % n_blocks * size;
+      attend(call, KeysAndValues(key, value, b), b, {first, std::min(first + size, n_rows)}, room_of(thread));
+    });
+    return {};
+  }
 
+  // One key head after the other, as there is room for the panels of one.
+  const std::size_t n_rows = query.n_heads / key.n_heads * query.len;
+  const std::size_t n_blocks = (n_rows + block_rows - 1) / block_rows;
   for (std::size_t b = 0; b < query.batch; ++b) {
-    KeysAndValues attended(key, value, b);
-    const auto rows_of = [&](TensorView<float, 4> square, std::size_t first) noexcept {
-      return Rows<float>{square.empty() ? nullptr : square.row(b, 0u, 0u) + first * kv_len, kv_len};
-    };
-    // Where keys and values are packed a head at a time, blocks are of one head's rows.
-    const std::size_t part_rows = room.panels == nullptr ? n_rows : rows_of_keys;
-    for (std::size_t part = 0; part < n_rows; part += part_rows) {
-      if (room.panels != nullptr) attended.pack(part / rows_of_keys, room.panels);
-
-      for (std::size_t first = part; first < part + part_rows; first += block_rows) {
-        const std::size_t rows = std::min(block_rows, part + part_rows - first);
-        std::array<SeenKeys, block_rows> seen;
-        std::array<Running, block_rows> running;
-        Span keys{};
-        std::fill_n(room.sums.data, rows * room.sums.stride, 0.0f);
-        for (std::size_t r = 0; r < rows; ++r) {
-          const std::size_t h = (first + r) / q_len;
-          const std::size_t i = (first + r) % q_len;
-          simd::copy(query.row(b, i, h), head_dim, room.queries[r]);
-          seen[r] = seen_keys(options, b, h, i, q_len, kv_len);
-          keys = keys | seen[r].span;
-        }
-        if (shows_all) keys = {0, kv_len};
-
-        const Rows<float> weight_rows = rows_of(weights, first);
-        const Rows<float> score_rows = rows_of(scores, first);
-        if (!scores.empty() && !shows_all) {
-          for (std::size_t r = 0; r < rows; ++r) std::fill_n(score_rows[r], kv_len, lowest);
-        }
-
-        // The same tiles whatever is asked for, and so the same sums.
-        for (std::size_t begin = keys.begin / tile_keys * tile_keys; begin < keys.end; begin += tile_keys) {
-          const Span tile{begin, std::min(begin + tile_keys, keys.end)};
-          std::array<Group, block_rows> all_groups;
-          std::size_t n_groups = 0;
-          for (std::size_t r = 0, next = 0; r < rows; r = next) {
-            const std::size_t kv_head = (first + r) / rows_of_keys;
-            next = std::min({r + group_rows, rows, (kv_head + 1) * rows_of_keys - first});
-            Group group{r, next - r, kv_head, {}};
-            for (std::size_t i = r; i < r + group.rows; ++i) group.keys = group.keys | (tile & seen[i].span);
-            group.keys.begin = group.keys.begin / panel_width * panel_width;
-            if (shows_all) group.keys = tile;
-            if (!group.keys.empty()) all_groups[n_groups++] = group;
-          }
-          const std::span<const Group> groups(all_groups.data(), n_groups);
-          const Rows<float> block = with_weights ? weight_rows.columns(begin) : room.tile;
-
-          // 1. Scores.
-          attended.scores(groups, room.queries, tile, options.softmax_scale, block);
-
-          // 2. Weights, and what they make of the sums before them.
-          for (const Group& group : groups) {
-            for (std::size_t r = group.first; r < group.first + group.rows; ++r) {
-              float* const row = block[r] + (group.keys.begin - begin);
-              const std::size_t size = group.keys.size();
-              const auto show = [&](ScoreStage stage) noexcept {
-                if (scores.empty() || options.score_stage != stage) return;
-                std::copy_n(row, size, score_rows[r] + group.keys.begin);
-              };
-              show(ScoreStage::raw);
-              if (options.softcap != 0) cap(row, size, options.softcap);
-              show(ScoreStage::softcapped);
-              mask_and_bias(row, group.keys, seen[r]);
-              show(ScoreStage::masked);
-              const float factor = running[r].add(row, size);
-              if (with_weights) room.tile[r][begin / tile_keys] = running[r].origin();
-              if (factor != 1) scale(room.sums[r], v_head_dim, factor, room.sums[r]);
-            }
-          }
-
-          // 3. Values.
-          attended.add_values(groups, block, tile, seen.data(), room.sums);
-        }
-
-        // Each row over the sum of its weights; one that weighs nothing is zero.
-        for (std::size_t r = 0; r < rows; ++r) {
-          float* const to = out.row(b, (first + r) % q_len, (first + r) / q_len);
-          if (running[r].sum == 0) {
-            std::fill_n(to, v_head_dim, 0.0f);
-          } else {
-            scale(room.sums[r], v_head_dim, 1 / running[r].sum, to);
-          }
-          if (!with_weights) continue;
-          float* const row = weight_rows[r];
-          const Span span = seen[r].span;
-          std::fill_n(row, span.begin, 0.0f);
-          for (std::size_t begin = span.begin; begin < span.end;) {
-            const std::size_t tile = begin / tile_keys;
-            const std::size_t end = std::min((tile + 1) * tile_keys, span.end);
-            scale(row + begin, end - begin, running[r].normalization(room.tile[r][tile]), row + begin);
-            begin = end;
-          }
-          std::fill(row + span.end, row + kv_len, 0.0f);
-          // What is not seen weighs zero, even where the others are NaN.
-          if (!seen[r].has_gaps()) continue;
-          for (std::size_t j = span.begin; j < span.end; ++j) {
-            if (seen[r].in_gap(j)) row[j] = 0;
-          }
-        }
-      }
+    KeysAndValues packed(key, value, b);
+    for (std::size_t kv_head = 0; kv_head < key.n_heads; ++kv_head) {
+      packed.pack(kv_head, panels);
+      const Span rows{kv_head * n_rows, (kv_head + 1) * n_rows};
+      parallel_for(n_blocks, [&](std::size_t i, std::size_t thread) noexcept {
+        // Last blocks first: where a mask is causal they take the longest, and the short ones fill what time is left.
+        const std::size_t first = rows.begin + (n_blocks - 1 - i) * block_rows;
+        attend(call, packed, b, {first, std::min(first + block_rows, rows.end)}, room_of(thread));
+      });
     }
   }
   return {};
