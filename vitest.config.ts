@@ -18,8 +18,9 @@ export default defineConfig({
           ...simd128,
           name: "engine-simd128",
           include: ["tests/engine/**/*.test.ts"],
-          // Of memory and of types, both binaries have the same, and these tests take as long as all others.
-          exclude: ["tests/engine/{memory,types}.test.ts"],
+          // Of memory and of types, both binaries have the same, and these tests take as long as all others. Threads have a
+          // binary with relaxed SIMD.
+          exclude: ["tests/engine/{memory,types,threads}.test.ts"],
         },
       },
       {

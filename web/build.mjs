@@ -25,10 +25,10 @@ const PAGE = at("build/page");
 const REFERENCE = at("build/reference");
 
 /**
- * What is downloaded for the engine, gzip -9: one of the binaries, each weighed with the glue; the engine's own code; and
- * more, for its reader of checkpoints.
+ * What is downloaded for the engine, gzip -9: one of the binaries, each weighed with its glue; the engine's own code; and
+ * more, for threads and for its reader of checkpoints.
  */
-const BUDGET = { binary: 60_000, engine: 18_000, safetensors: 5_500 };
+const BUDGET = { binary: 60_000, engine: 18_000, threads: 1_500, safetensors: 5_500 };
 
 /** `npm ci`, unless node_modules is what package-lock.json asks for already. */
 export async function installPackages() {
@@ -45,24 +45,32 @@ export async function installPackages() {
   writeFileSync(stamp, lock);
 }
 
-/** Compile the module, for SIMD128 and for relaxed SIMD, and put it where the engine imports it from. */
+/** Compile the module, for SIMD128, for relaxed SIMD and for threads, and put it where the engine imports it from. */
 export async function buildWasm() {
   const built = await buildPreset("wasm");
   const relaxed = await buildPreset("wasm-relaxed");
+  const threads = await buildPreset("wasm-threads");
   if (!readFileSync(join(built, "ropewalk.mjs")).equals(readFileSync(join(relaxed, "ropewalk.mjs"))))
     throw new Error("The binaries want glue of their own each; one for both is what the engine imports.");
+  mkdirSync(GENERATED, { recursive: true });
+  for (const [folder, name] of [
+    [built, "ropewalk"],
+    [threads, "ropewalk_threads"],
+  ]) {
+    writeIfChanged(join(GENERATED, `${name}.mjs`), await minified(join(folder, "ropewalk.mjs")));
+    writeIfChanged(join(GENERATED, `${name}.wasm`), readFileSync(join(folder, "ropewalk.wasm")));
+    // .d.mts is what TypeScript looks for beside an .mjs.
+    writeIfChanged(join(GENERATED, `${name}.d.mts`), readFileSync(join(folder, "ropewalk.d.ts")));
+  }
+  writeIfChanged(join(GENERATED, "ropewalk_relaxed.wasm"), readFileSync(join(relaxed, "ropewalk.wasm")));
+}
+
+async function minified(file) {
   const { minifySync } = await import("vite");
   // Emscripten's own minifier for its glue, Closure, needs Java; Vite's is here anyway.
-  const glue = minifySync("ropewalk.mjs", readFileSync(join(built, "ropewalk.mjs"), "utf8"), {
-    module: true,
-  });
+  const glue = minifySync("ropewalk.mjs", readFileSync(file, "utf8"), { module: true });
   if (glue.errors?.length) throw new Error(`The glue could not be minified: ${JSON.stringify(glue.errors)}`);
-  mkdirSync(GENERATED, { recursive: true });
-  writeIfChanged(join(GENERATED, "ropewalk.mjs"), Buffer.from(glue.code));
-  writeIfChanged(join(GENERATED, "ropewalk.wasm"), readFileSync(join(built, "ropewalk.wasm")));
-  writeIfChanged(join(GENERATED, "ropewalk_relaxed.wasm"), readFileSync(join(relaxed, "ropewalk.wasm")));
-  // .d.mts is what TypeScript looks for beside an .mjs.
-  writeIfChanged(join(GENERATED, "ropewalk.d.mts"), readFileSync(join(built, "ropewalk.d.ts")));
+  return Buffer.from(glue.code);
 }
 
 /** Compile the engine's TypeScript into dist/engine, with the module beside it, and weigh it all. */
@@ -92,7 +100,10 @@ async function bundleEngine() {
   const { rolldown } = await import("rolldown");
   const bundle = await rolldown({
     input: Object.fromEntries(
-      ["index", "node", "safetensors", "safetensors_node"].map((name) => [name, at(`web/engine/${name}.ts`)]),
+      ["index", "node", "thread", "safetensors", "safetensors_node"].map((name) => [
+        name,
+        at(`web/engine/${name}.ts`),
+      ]),
     ),
     platform: "neutral",
     external: [/\/generated\//, /^node:/],
@@ -198,11 +209,18 @@ function weigh() {
   const engine = [...new Set([...withImports("index.js"), ...withImports("node.js")])];
   const reader = [...new Set([...withImports("safetensors.js"), ...withImports("safetensors_node.js")])];
   const generated = (name) => join(ENGINE, "generated", name);
-  const withGlue = (name) => zipped([generated(name), generated("ropewalk.mjs")]);
+  const withGlue = (name, glue = "ropewalk.mjs") => zipped([generated(name), generated(glue)]);
+  const threads = ["threads.js", "thread.js"].map((name) => join(ENGINE, name));
   const sizes = [
     ["ropewalk.wasm with glue", withGlue("ropewalk.wasm"), BUDGET.binary],
     ["ropewalk_relaxed.wasm with glue", withGlue("ropewalk_relaxed.wasm"), BUDGET.binary],
+    [
+      "ropewalk_threads.wasm with glue",
+      withGlue("ropewalk_threads.wasm", "ropewalk_threads.mjs"),
+      BUDGET.binary,
+    ],
     ["engine", zipped(engine), BUDGET.engine],
+    ["threads", zipped(threads), BUDGET.threads],
     ["safetensors", zipped(reader.filter((file) => !engine.includes(file))), BUDGET.safetensors],
   ];
   const bytes = (n) => `${n.toLocaleString("en")} B`;

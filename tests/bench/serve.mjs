@@ -14,9 +14,10 @@ const TYPES = {
 
 /**
  * Serve `folders`, by the paths that they stand under, and `pages`, HTML by path. With `compressed`, a folder to keep them
- * in, what can be compressed is, as a good host has it. `sent` is how many bytes of bodies went out since it was last set.
+ * in, what can be compressed is, as a good host has it. Pages are isolated unless they are not to be: their clock is finer
+ * then, and they may have threads. `sent` is how many bytes of bodies went out since it was last set.
  */
-export async function serve({ folders, pages, compressed }) {
+export async function serve({ folders, pages, compressed = "", isolated = true }) {
   const served = { sent: 0 };
   const server = createServer((request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url, "http://localhost").pathname));
@@ -29,9 +30,10 @@ export async function serve({ folders, pages, compressed }) {
       "Content-Type": TYPES[path in pages ? ".html" : extname(path)] ?? "application/octet-stream",
       "Content-Length": body.length,
       ...(brotli && { "Content-Encoding": "br" }),
-      // Isolated pages have a finer clock.
-      "Cross-Origin-Opener-Policy": "same-origin",
-      "Cross-Origin-Embedder-Policy": "require-corp",
+      ...(isolated && {
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Embedder-Policy": "require-corp",
+      }),
     });
     response.end(body);
   });

@@ -24,6 +24,10 @@ export function summary({ goals = {} }, contenders) {
     if (name === "ofPeak") return goal(`≥ ${percent(wanted)}`, ceiling.ofPeak, ceiling.ofPeak >= wanted);
     if (name === "copies" || name === "reads")
       return goal(`≤ ${wanted} × ${ceiling.what}`, ceiling.times, ceiling.times <= wanted);
+    if (name === "threads") {
+      const times = own.median / contenders.find(({ threads }) => threads === 2)?.median;
+      return goal(`${wanted} × by 2 threads`, times, times >= wanted);
+    }
     const peer = name === "peer" ? best : peers.find((one) => one.name === name);
     const text = `${wanted} ×${name === "peer" ? "" : ` ${name}`}`;
     // As fast as another is no win, but «no slower».

@@ -40,6 +40,7 @@ const causalGoals = (seqLen) => ({
   "onnxruntime-web": seqLen >= 512 ? 4 : 2,
   ...(seqLen >= 512 && { "LiteRT.js": 2.5 }),
   ...(seqLen >= 1024 && { ofPeak: 0.8 }),
+  ...(seqLen >= 2048 && { threads: 1.8 }),
 });
 
 const words = (n) => n.toLocaleString("en");

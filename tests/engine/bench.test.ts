@@ -54,6 +54,15 @@ test("a goal that was not measured is not met", () => {
   expect([copies?.met, peer?.met]).toEqual([false, false]);
 });
 
+test("threads are held to Ropewalk on one, and count nowhere else", () => {
+  const two = { ...own, aside: true, threads: 2, ...times(0.5) };
+  const goals = (wanted: number) => summary({ goals: { threads: wanted } }, [two, own]).goals;
+  expect(goals(1.9)[0]).toMatchObject({ met: true, reached: 2 });
+  expect(goals(2.1)[0]).toMatchObject({ met: false, reached: 2 });
+  expect(summary({ goals: { threads: 1.8 } }, [own]).goals[0]?.met).toBe(false);
+  expect(summary({}, [two, ...contenders]).own).toBe(own);
+});
+
 test("memory is compared with a copy of the same bytes", () => {
   const copy = { name: "memory copy", ceiling: "copy", bytes: 4, ...times(0.5) };
   const { ceiling, goals } = summary({ goals: { copies: 1.3 } }, [own, copy]);

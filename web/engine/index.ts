@@ -101,7 +101,7 @@ export type { F32Tensor, F64Tensor, I32Tensor, Into, Tensor, U8Tensor } from "./
 
 /**
  * Load the engine. Each call makes one of its own, with its own memory. Throws `load_failed`, and `bad_value` for a `simd`
- * that the JavaScript engine does not have.
+ * or `threads` that cannot be had here.
  *
  * @category The engine
  */

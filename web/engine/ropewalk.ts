@@ -14,6 +14,7 @@ import {
 import * as check from "./checks.js";
 import * as encodings from "./encodings.js";
 import type * as wasm from "./generated/ropewalk.mjs";
+import type * as threaded from "./generated/ropewalk_threads.mjs";
 import * as cache from "./kv_cache.js";
 import { LatentCache, type LatentCacheOptions } from "./latent_cache.js";
 import type { Simd } from "./load.js";
@@ -40,8 +41,9 @@ import { Caller, checkTensor, type F64Tensor, type I32Tensor, type Into } from "
  *
  * @category The engine
  */
-export class Ropewalk {
+export class Ropewalk implements Disposable {
   readonly #module: wasm.MainModule;
+  #threads: number;
   readonly #caller: Caller;
 
   /**
@@ -52,10 +54,39 @@ export class Ropewalk {
   readonly simd: Simd;
 
   /** Made by `loadRopewalk()`. @internal */
-  constructor(module: wasm.MainModule) {
+  constructor(module: wasm.MainModule | threaded.MainModule, threads = 1) {
+    this.#threads = threads;
     this.simd = module.has_relaxed_simd() ? "relaxed" : "simd128";
     this.#module = module;
     this.#caller = new Caller(module, new Pool(module));
+  }
+
+  /**
+   * Threads that attention is computed on.
+   *
+   * @category The engine
+   */
+  get threads(): number {
+    return this.#threads;
+  }
+
+  /**
+   * Have all but the caller's thread end. The engine works on, without them.
+   *
+   * @category The engine
+   */
+  endThreads(): void {
+    if (this.#threads > 1) (this.#module as threaded.MainModule).set_threads(1);
+    this.#threads = 1;
+  }
+
+  /**
+   * As `endThreads()`, for `using`.
+   *
+   * @category The engine
+   */
+  [Symbol.dispose](): void {
+    this.endThreads();
   }
 
   // ---- Buffers -------------------------------------------------------------------------------------------------------

@@ -1,12 +1,13 @@
 // Ropewalk, called as its README shows, by whoever calls it sixty times a second: options and arrays are made once.
 
-/** What is loaded by default; and, for comparison, the binary that engines without relaxed SIMD get. */
+/** What is loaded by default; and, for comparison, the binary that engines without relaxed SIMD get, and two threads. */
 export async function load(platform) {
   const { loadRopewalk } = await platform.ropewalk();
   const usual = await loadRopewalk();
   const entrants = [entrant(usual)];
   if (usual.simd === "relaxed") {
     entrants.push({ ...entrant(await loadRopewalk({ simd: "simd128" })), aside: true, variant: "SIMD128" });
+    entrants.push(onThreads(await loadRopewalk({ threads: 2 })));
   }
   return entrants;
 }
@@ -16,6 +17,16 @@ const entrant = (ropewalk) => ({
   own: true,
   simd: ropewalk.simd ?? "simd128",
   contenders: (workload, inputs) => byKind[workload.kind](ropewalk, workload, inputs),
+});
+
+/** Where they are aimed at; as the others are on one thread, never counted in the contest. */
+const onThreads = (ropewalk) => ({
+  ...entrant(ropewalk),
+  aside: true,
+  variant: `${ropewalk.threads} threads`,
+  threads: ropewalk.threads,
+  contenders: (workload, inputs) =>
+    workload.goals?.threads ? attention(ropewalk, workload, inputs).slice(0, 1) : [],
 });
 
 const byKind = { rope, attention, mla };
