@@ -596,7 +596,7 @@ describe("a call that is refused", () => {
     [{ softmaxScale: Number.NaN }, "bad_value", "softmaxScale"],
     [{ epsilon: -1 }, "bad_value", "epsilon"],
     [{ form: "latent" }, "bad_value", "form"],
-    [{ out: new Float32Array(68) }, "bad_type", "out"],
+    [{ out: new Float64Array(68) }, "bad_type", "out"],
     [{ weights: "yes" }, "bad_type", "weights"],
     [{ steps: 1 }, "bad_type", "steps"],
     [{ kvLoraRank: 20 }, "bad_shape", "cache"],

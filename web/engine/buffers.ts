@@ -50,7 +50,8 @@ export class Region<K extends Kind> {
 
   /** Made anew when the memory has grown, which takes it from all arrays that there were; else the same. */
   get view(): ArrayOf[K] {
-    // An array whose memory was taken has no elements, and to ask for its length costs less than for its buffer.
+    // An array whose memory was taken has no elements, and to ask for its length costs less than for its buffer. Memory that
+    // is shared is never taken.
     if (this.#view?.length !== this.length) this.#view = this.handle.view() as ArrayOf[K];
     return this.#view as ArrayOf[K];
   }
