@@ -27,7 +27,7 @@
 //   a panel for all rows before the next, or rows first       no difference
 // And where keys lie as they came, milliseconds:
 //   1 query on 4,096, head by head                            1.0 to 1.1 where heads lie side by side, else 0.5 to 0.6
-//   slices of 32 keys for all heads, as they lie in memory    0.65 to 0.7; 0.45 to 0.55 (16 or 64: up to 0.1 more)
+//   slices of 32 keys for all heads, as they lie in memory    0.65 to 0.7, else slower (16 or 64: up to 0.1 more)
 //   each row to its end, values by eight rows                 no better, and a fifth slower where all is near
 //   a load of each line 16 rows ahead, for want of a prefetch no difference
 //   16 queries on 4,096 latents in groups of 6, as 4 + 1 + 1  3.9
@@ -41,8 +41,8 @@ using simd::Vector;
 constexpr std::size_t block_rows = 4 * panel_rows;
 /// Keys of a tile. Their panels and the block's scores stay in the nearest cache.
 constexpr std::size_t tile_keys = 256;
-/// Keys and values that lie as they came are read by so many, each time for all rows of a block: so memory is read in its
-/// order, whichever way the heads lie, and what is read is near for the rows that share it.
+/// Where heads lie side by side, their keys and values are read by so many at a time, for all rows of a block: in the order
+/// of memory.
 constexpr std::size_t slice_keys = 32;
 /// From this many queries of a key head on its keys and values are laid out as panels first; below, that is not repaid.
 constexpr std::size_t packing_rows = 32;
@@ -259,7 +259,7 @@ class KeysAndValues {
   void scores(std::span<const Group> groups, Rows<const float> queries, Span tile, float softmax_scale,
               Rows<float> scores) const noexcept {
     if (!is_packed()) {
-      by_slices(groups, tile, [&](const Group& group, Span keys) noexcept {
+      by_slices(key_, groups, tile, [&](const Group& group, Span keys) noexcept {
         multiply_transposed(queries.from(group.first), keys_of(group.kv_head).from(keys.begin), softmax_scale,
                             scores.from(group.first).columns(keys.begin - tile.begin), group.rows,
                             keys.size(), key_.head_dim);
@@ -281,7 +281,7 @@ class KeysAndValues {
   void add_values(std::span<const Group> groups, Rows<const float> weights, Span tile, const SeenKeys* seen,
                   Rows<float> sums) const noexcept {
     if (!is_packed()) {
-      by_slices(groups, tile, [&](const Group& group, Span keys) noexcept {
+      by_slices(value_, groups, tile, [&](const Group& group, Span keys) noexcept {
         add_values_by_runs(weights.from(group.first).columns(keys.begin - tile.begin), seen + group.first,
                            group, keys, sums.from(group.first));
       });
@@ -310,12 +310,14 @@ class KeysAndValues {
     return {value_.row(b_, 0, kv_head), value_.row_stride};
   }
 
-  /// `multiply` for each slice of the tile, and there for each group.
+  /// `multiply` for each group; for one slice of the tile after the other, if `heads` lie side by side.
   template <class Multiply>
-  static void by_slices(std::span<const Group> groups, Span tile, Multiply&& multiply) noexcept {
-    for (std::size_t j = tile.begin; j < tile.end; j += slice_keys) {
+  static void by_slices(const HeadsView<const float>& heads, std::span<const Group> groups, Span tile,
+                        Multiply&& multiply) noexcept {
+    const std::size_t size = heads.head_stride < heads.row_stride ? slice_keys : tile_keys;
+    for (std::size_t j = tile.begin; j < tile.end; j += size) {
       for (const Group& group : groups) {
-        const Span keys = group.keys & Span{j, j + slice_keys};
+        const Span keys = group.keys & Span{j, j + size};
         if (!keys.empty()) multiply(group, keys);
       }
     }

@@ -46,6 +46,7 @@ test("goals are held to the best peer, to a named one, and to the ceiling of the
   expect(ahead).toBeCloseTo(1.2);
   expect(win).toBe(false); // Within the noise.
   expect(ceiling.ofPeak).toBeCloseTo(0.5);
+  expect(ceiling.text).toBe("8.0 GFLOP/s, 50 %, in buffers 500 %");
   expect(reached.map(({ met }: { met: boolean }) => met)).toEqual([true, false, true]);
 });
 
@@ -101,7 +102,7 @@ test("the table goes between its marks in the README, and what stood there goes"
   const table = markdown({ machine, node: [{ workload: "attention-causal-1024", contenders }] });
   expect(table).toContain("Some CPU, in float32");
   expect(table).toContain(
-    "| causal attention, 8 × 64, seq 1,024 | 1.00 | 4.00 | 1.20 | – | – | 1.2 × | 8.0 GFLOP/s, 50 % | " +
+    "| causal attention, 8 × 64, seq 1,024 | 1.00 | 4.00 | 1.20 | – | – | 1.2 × | 8.0 GFLOP/s, 50 %, in buffers 500 % | " +
       "4 × onnxruntime-web ✓, 2.5 × LiteRT.js ✗ (1.20), ≥ 80 % ✗ (0.50) |",
   );
   const readme = "a\n<!-- npm run bench -- --readme: begin -->\nold\n<!-- end -->\nb\n";

@@ -116,9 +116,11 @@ function inBuffers(ropewalk, workload, sizes, inputs) {
   return { variant: "buffers", aside: true, run, read, free };
 }
 
+/** One query, to which its heads' order is all the same; in the cache each head by itself, which memory likes better. */
 function decode(ropewalk, { qLen, kvLen, nHeads, headDim }, { query, key, value }) {
-  const cache = ropewalk.kvCache({ capacity: kvLen, nKvHeads: nHeads, headDim });
-  cache.append({ key, value, len: kvLen });
+  const cache = ropewalk.kvCache({ format: "bhsd", capacity: kvLen, nKvHeads: nHeads, headDim });
+  const byHead = (x) => headsFirst(x, kvLen, nHeads, headDim);
+  cache.append({ key: byHead(key), value: byHead(value), len: kvLen });
   const call = { query, cache, qLen, nHeads, out: new Float32Array(query.length) };
   return {
     run: () => ropewalk.attention(call),
@@ -187,6 +189,16 @@ function expanded(ropewalk, { nHeads, kvLoraRank, qkNopeHeadDim, qkRopeHeadDim, 
     value.set(both.subarray(from + qkNopeHeadDim, from + rows), i * vHeadDim);
   }
   return { key, value };
+}
+
+/** [len, nHeads, headDim] as [nHeads, len, headDim]. */
+function headsFirst(x, len, nHeads, headDim) {
+  const out = new Float32Array(x.length);
+  for (let i = 0; i < len * nHeads; ++i) {
+    const [s, h] = [Math.floor(i / nHeads), i % nHeads];
+    out.set(x.subarray(i * headDim, (i + 1) * headDim), (h * len + s) * headDim);
+  }
+  return out;
 }
 
 /** Buffers with such content, by the same names. */
