@@ -171,7 +171,8 @@ struct Running {
 
   /// What weights from another origin are to be multiplied by, once all keys are in.
   float normalization(float from) const noexcept {
-    return sum == 0 ? 0.0f : simd::exp(simd::Vector(from - origin())).get(0) / sum;
+    if (sum == 0) return 0;
+    return (from == origin() ? 1.0f : simd::exp(simd::Vector(from - origin())).get(0)) / sum;
   }
 
   /// Scores of further keys to their weights, in place, before the division by the sum. What was summed up before is
@@ -206,7 +207,9 @@ struct Running {
       simd::store_up_to(row + j, weights, size - j);
       sums += weights;
     }
-    const float factor = before == maximum ? 1.0f : simd::exp(Vector(before) - origin).get(0);
+    // Before the first key that counts all sums are zero, which may as well stay as they are.
+    const bool stays = before == maximum || before == lowest;
+    const float factor = stays ? 1.0f : simd::exp(Vector(before) - origin).get(0);
     sum = sum * factor + xsimd::reduce_add(sums);
     return factor;
   }
