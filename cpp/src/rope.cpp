@@ -26,7 +26,8 @@ Status check_cache(TensorView<float, 2> cos, TensorView<float, 2> sin, std::size
 // ---- Rotations -------------------------------------------------------------------------------------------
 
 /// (a, b) turned by the angle: (a cos - b sin, b cos + a sin), pairs half a head apart.
-void rotate_half(float* x, const float* cos, const float* sin, std::size_t n_pairs) noexcept {
+[[gnu::always_inline]] inline void rotate_half(float* x, const float* cos, const float* sin,
+                                               std::size_t n_pairs) noexcept {
   float* a = x;
   float* b = x + n_pairs;
   std::size_t i = 0;
@@ -46,9 +47,9 @@ void rotate_half(float* x, const float* cos, const float* sin, std::size_t n_pai
   }
 }
 
-/// The same for neighbours: (a, b, …) * (c, c, …) + (b, a, …) * (-s, s, …), so that nothing need be taken
-/// apart.
-void rotate_interleaved(float* x, const float* cos, const float* sin, std::size_t n_pairs) noexcept {
+/// The same for neighbours.
+[[gnu::always_inline]] inline void rotate_interleaved(float* x, const float* cos, const float* sin,
+                                                      std::size_t n_pairs) noexcept {
   std::size_t i = 0;
   for (; i + simd::width <= n_pairs; i += simd::width) {
     const Vector c = simd::load(cos + i);
@@ -57,10 +58,12 @@ void rotate_interleaved(float* x, const float* cos, const float* sin, std::size_
     float* high = low + simd::width;
     const Vector v_low = simd::load(low);
     const Vector v_high = simd::load(high);
-    simd::store(
-        low, v_low * simd::interleave_low(c, c) + simd::swap_neighbours(v_low) * simd::interleave_low(-s, s));
-    simd::store(high, v_high * simd::interleave_high(c, c) +
-                          simd::swap_neighbours(v_high) * simd::interleave_high(-s, s));
+    const Vector va = simd::even_lanes(v_low, v_high);
+    const Vector vb = simd::odd_lanes(v_low, v_high);
+    const Vector a = va * c - vb * s;
+    const Vector b = vb * c + va * s;
+    simd::store(low, simd::interleave_low(a, b));
+    simd::store(high, simd::interleave_high(a, b));
   }
   for (; i < n_pairs; ++i) {
     const float a = x[2 * i];
@@ -68,6 +71,13 @@ void rotate_interleaved(float* x, const float* cos, const float* sin, std::size_
     x[2 * i] = a * cos[i] - b * sin[i];
     x[2 * i + 1] = b * cos[i] + a * sin[i];
   }
+}
+
+/// A token's heads, by either. By a call for each head rotation takes half as long again.
+template <auto rotate>
+void rotate_heads(float* x, std::size_t n_heads, std::size_t head_stride, const float* cos, const float* sin,
+                  std::size_t n_pairs) noexcept {
+  for (std::size_t h = 0; h < n_heads; ++h) rotate(x + h * head_stride, cos, sin, n_pairs);
 }
 
 }  // namespace
@@ -213,12 +223,13 @@ Status apply_rope(HeadsView<float> x, TensorView<const float, 2> cos, TensorView
       return bad_value("position_ids", id, "from 0 to below the number of cos' rows");
     }
   }
-  const auto rotate = layout == RopeLayout::half ? rotate_half : rotate_interleaved;
+  const auto rotate =
+      layout == RopeLayout::half ? rotate_heads<rotate_half> : rotate_heads<rotate_interleaved>;
   for (std::size_t b = 0; b < x.batch; ++b) {
     for (std::size_t s = 0; s < x.len; ++s) {
       const std::size_t token = b * x.len + s;
       const std::size_t row = by_id ? static_cast<std::size_t>(position_ids.data[token]) : token % rows;
-      for (std::size_t h = 0; h < x.n_heads; ++h) rotate(x.row(b, s, h), cos.row(row), sin.row(row), n_pairs);
+      rotate(x.row(b, s, 0), x.n_heads, x.head_stride, cos.row(row), sin.row(row), n_pairs);
     }
   }
   return {};

@@ -113,16 +113,20 @@ inline Vector interleave_high(const Vector& a, const Vector& b) noexcept { retur
 namespace detail {
 
 // Spelled out, since the order of make_batch_constant's parameters differs between versions of xsimd.
-template <std::size_t... Lane>
-constexpr auto neighbours(std::index_sequence<Lane...>) noexcept {
-  return xsimd::batch_constant<std::uint32_t, Vector::arch_type, static_cast<std::uint32_t>(Lane ^ 1)...>();
+template <std::size_t First, std::size_t... Lane>
+constexpr auto every_second(std::index_sequence<Lane...>) noexcept {
+  return xsimd::batch_constant<std::uint32_t, Vector::arch_type,
+                               static_cast<std::uint32_t>(2 * Lane + First)...>();
 }
 
 }  // namespace detail
 
-/// (v1, v0, v3, v2, …)
-inline Vector swap_neighbours(const Vector& vector) noexcept {
-  return xsimd::swizzle(vector, detail::neighbours(std::make_index_sequence<width>()));
+/// (a0, a2, …, b0, b2, …), and (a1, a3, …, b1, b3, …): what the two above have interleaved.
+inline Vector even_lanes(const Vector& a, const Vector& b) noexcept {
+  return xsimd::shuffle(a, b, detail::every_second<0>(std::make_index_sequence<width>()));
+}
+inline Vector odd_lanes(const Vector& a, const Vector& b) noexcept {
+  return xsimd::shuffle(a, b, detail::every_second<1>(std::make_index_sequence<width>()));
 }
 
 }  // namespace ropewalk::simd
