@@ -8,7 +8,7 @@
 namespace ropewalk {
 
 /// Rows that are multiplied at once: by 2 that is what V8 keeps in its 16 vector registers. By 6 rows, with relaxed SIMD,
-/// it is a sixth slower, as each row takes a register for where it is.
+/// it is a fifth slower, as each row takes a register for where it is.
 inline constexpr std::size_t tile_rows = 4;
 
 template <class T>
