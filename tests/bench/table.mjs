@@ -25,7 +25,8 @@ export function summary({ goals = {} }, contenders) {
     if (name === "copies" || name === "reads")
       return goal(`≤ ${wanted} × ${ceiling.what}`, ceiling.times, ceiling.times <= wanted);
     if (name === "threads") {
-      const times = own.median / contenders.find(({ threads }) => threads === 2)?.median;
+      const two = contenders.find(({ threads }) => threads === 2);
+      const times = two && own.median / two.median;
       return goal(`${wanted} × by 2 threads`, times, times >= wanted);
     }
     const peer = name === "peer" ? best : peers.find((one) => one.name === name);
