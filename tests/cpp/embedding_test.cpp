@@ -314,6 +314,8 @@ TEST_CASE("linear keeps its bound", "[embedding]") {
   for (std::size_t rows = 1; rows <= 9; ++rows) {
     for (std::size_t out_dim = 1; out_dim <= 9; ++out_dim) shapes.push_back({rows, 10, out_dim});
   }
+  // A single row by long ones, which are read one after the other.
+  for (std::size_t in_dim = 508; in_dim <= 532; ++in_dim) shapes.push_back({1, in_dim, 5});
   Random random(2);
   for (const auto& [rows, in_dim, out_dim] : shapes) {
     CAPTURE(rows, in_dim, out_dim);
