@@ -60,7 +60,10 @@ test("threads are held to Ropewalk on one, and count nowhere else", () => {
   const goals = (wanted: number) => summary({ goals: { threads: wanted } }, [two, own]).goals;
   expect(goals(1.9)[0]).toMatchObject({ met: true, reached: 2 });
   expect(goals(2.1)[0]).toMatchObject({ met: false, reached: 2 });
-  expect(summary({ goals: { threads: 1.8 } }, [own]).goals[0]).toMatchObject({ met: false, reached: undefined });
+  expect(summary({ goals: { threads: 1.8 } }, [own]).goals[0]).toMatchObject({
+    met: false,
+    reached: undefined,
+  });
   expect(summary({}, [two, ...contenders]).own).toBe(own);
 });
 
