@@ -26,11 +26,14 @@ async function sample({ run, parts = 1 }, repeats) {
 /** Run until warm; tells how many runs make a sample, and how many samples to take. */
 async function warmUp(contender) {
   const start = now();
+  const { parts = 1 } = contender;
   let quickest = Number.POSITIVE_INFINITY;
   for (let repeats = 1; now() - start < WARM_UP; repeats *= 2) {
-    quickest = Math.min(quickest, await sample(contender, repeats));
+    const run = await sample(contender, repeats);
+    // Of less the clock says little: it may not have moved at all.
+    if (run * repeats * parts >= SAMPLE / 10) quickest = Math.min(quickest, run);
   }
-  const run = quickest * (contender.parts ?? 1);
+  const run = quickest * parts;
   const repeats = Math.max(1, Math.ceil(SAMPLE / run));
   const wanted = Math.round(BUDGET / (run * repeats));
   const samples = run > SLOW.run ? SLOW.samples : Math.min(SAMPLES.most, Math.max(SAMPLES.least, wanted));
