@@ -9,26 +9,49 @@ namespace ropewalk::bindings {
 namespace {
 
 double attention_scratch_size(Size q_len, Size kv_len, Size n_heads, Size n_kv_heads, Size head_dim,
-                              Size v_head_dim, bool with_weights) {
+                              Size v_head_dim, bool with_weights, bool in_panels) {
   return static_cast<double>(ropewalk::attention_scratch_size(
-      {q_len, kv_len, n_heads, n_kv_heads, head_dim, v_head_dim, with_weights}));
+      {q_len, kv_len, n_heads, n_kv_heads, head_dim, v_head_dim, with_weights, in_panels}));
 }
 
+/// `use` of the keys or the values of a cache: of float, or else of bfloat16 in a buffer of bytes.
+template <class Use>
+auto with_cache(Views& views, F32Buffer* floats, U8Buffer* halves, bool are_keys, Size batch, Size n_heads,
+                Size head_dim, Size capacity, Use&& use) {
+  const char* argument = are_keys ? "key" : "value";
+  const std::size_t depth = are_keys ? head_dim : capacity;
+  const std::size_t columns = are_keys ? capacity : head_dim;
+  if (halves == nullptr) {
+    return use(views.cached(*floats, argument, CachedHeads<float>{nullptr, batch, n_heads, depth, columns}));
+  }
+  return use(views.cached(*halves, argument, CachedHeads<BFloat16>{nullptr, batch, n_heads, depth, columns}));
+}
+
+/// Without `kv_capacity` keys and values are rows; else a cache with room for so many tokens, of bfloat16 where `key` and
+/// `value` are null. In that case they are in `key_halves` and `value_halves`, and else those are null.
 /// `kv_lens`, `mask`, `bias`, `weights` and `scores` may be null. The extents of the mask
 /// and of the bias are 1 where it is the same for all.
-Failure attention(const F32Buffer& query, const F32Buffer& key, const F32Buffer& value, I32Buffer* kv_lens,
-                  U8Buffer* mask, F32Buffer* bias, HeadsFormat format, Size batch, Size q_len, Size n_heads,
-                  Size kv_len, Size kv_capacity, Size n_kv_heads, Size head_dim, Size v_head_dim,
-                  std::int32_t query_offset, bool causal, std::int32_t left_window_size,
-                  std::int32_t right_window_size, double softmax_scale, float softcap, ScoreStage score_stage,
-                  Size mask_batch, Size mask_heads, Size mask_q, Size mask_kv, Size bias_batch,
-                  Size bias_heads, Size bias_q, Size bias_kv, F32Buffer& out, F32Buffer* weights,
-                  F32Buffer* scores, F32Buffer& scratch) {
+Failure attention(const F32Buffer& query, F32Buffer* key, F32Buffer* value, U8Buffer* key_halves,
+                  U8Buffer* value_halves, I32Buffer* kv_lens, U8Buffer* mask, F32Buffer* bias,
+                  HeadsFormat format, Size batch, Size q_len, Size n_heads, Size kv_len, Size kv_capacity,
+                  Size n_kv_heads, Size head_dim, Size v_head_dim, std::int32_t query_offset, bool causal,
+                  std::int32_t left_window_size, std::int32_t right_window_size, double softmax_scale,
+                  float softcap, ScoreStage score_stage, Size mask_batch, Size mask_heads, Size mask_q,
+                  Size mask_kv, Size bias_batch, Size bias_heads, Size bias_q, Size bias_kv, F32Buffer& out,
+                  F32Buffer* weights, F32Buffer* scores, F32Buffer& scratch) {
   Views views;
   const auto queries = views.heads(query, "query", {format, batch, q_len, q_len, n_heads, head_dim});
-  const auto keys = views.heads(key, "key", {format, batch, kv_capacity, kv_len, n_kv_heads, head_dim});
-  const auto values =
-      views.heads(value, "value", {format, batch, kv_capacity, kv_len, n_kv_heads, v_head_dim});
+  const auto kept = [&](bool are_keys, F32Buffer* floats, U8Buffer* halves, Size dim) -> KeptHeads {
+    if (kv_capacity == 0) {
+      return views.heads(*floats, are_keys ? "key" : "value",
+                         {format, batch, kv_len, kv_len, n_kv_heads, dim});
+    }
+    return with_cache(views, floats, halves, are_keys, batch, n_kv_heads, dim, kv_capacity, [&](auto cache) {
+      return are_keys ? KeptHeads::keys(cache, kv_len) : KeptHeads::values(cache, kv_len);
+    });
+  };
+  const KeptHeads keys = kept(true, key, key_halves, head_dim);
+  const KeptHeads values = kept(false, value, value_halves, v_head_dim);
   const auto outs = views.heads(out, "out", {format, batch, q_len, q_len, n_heads, v_head_dim});
   const auto rows = shape(batch, n_heads, q_len, kv_len);
   const auto weight_rows = views.of(weights, "weights", rows);
@@ -47,6 +70,19 @@ Failure attention(const F32Buffer& query, const F32Buffer& key, const F32Buffer&
       .score_stage = score_stage};
   return views.call([&] {
     return ropewalk::attention(queries, keys, values, options, outs, weight_rows, score_rows, room);
+  });
+}
+
+/// Keys or values of further tokens into a cache, from token `first` on. Either `floats` is null or `halves`.
+Failure append_to_cache(bool are_keys, const F32Buffer& added, HeadsFormat format, Size batch, Size len,
+                        Size n_heads, Size head_dim, Size first, Size capacity, F32Buffer* floats,
+                        U8Buffer* halves) {
+  Views views;
+  const auto heads =
+      views.heads(added, are_keys ? "key" : "value", {format, batch, len, len, n_heads, head_dim});
+  return with_cache(views, floats, halves, are_keys, batch, n_heads, head_dim, capacity, [&](auto cache) {
+    return views.call(
+        [&] { return are_keys ? append_keys(heads, first, cache) : append_values(heads, first, cache); });
   });
 }
 
@@ -133,14 +169,20 @@ EMSCRIPTEN_BINDINGS(attention) {
       .value("heads", CacheKind::heads)
       .value("latent", CacheKind::latent);
 
-  function("attention_scratch_size(q_len, kv_len, n_heads, n_kv_heads, head_dim, v_head_dim, with_weights)",
-           &attention_scratch_size);
   function(
-      "attention(query, key, value, kv_lens, mask, bias, format, batch, q_len, n_heads, kv_len, kv_capacity, "
-      "n_kv_heads, head_dim, v_head_dim, query_offset, causal, left_window_size, right_window_size, "
-      "softmax_scale, softcap, score_stage, mask_batch, mask_heads, mask_q, mask_kv, bias_batch, bias_heads, "
-      "bias_q, bias_kv, out, weights, scores, scratch)",
+      "attention_scratch_size(q_len, kv_len, n_heads, n_kv_heads, head_dim, v_head_dim, with_weights, "
+      "in_panels)",
+      &attention_scratch_size);
+  function(
+      "attention(query, key, value, key_halves, value_halves, kv_lens, mask, bias, format, batch, q_len, "
+      "n_heads, kv_len, kv_capacity, n_kv_heads, head_dim, v_head_dim, query_offset, causal, "
+      "left_window_size, right_window_size, softmax_scale, softcap, score_stage, mask_batch, mask_heads, "
+      "mask_q, mask_kv, bias_batch, bias_heads, bias_q, bias_kv, out, weights, scores, scratch)",
       &attention, allow_raw_pointers());
+  function(
+      "append_to_cache(are_keys, added, format, batch, len, n_heads, head_dim, first, capacity, floats, "
+      "halves)",
+      &append_to_cache, allow_raw_pointers());
   function("write_cache(update, write_indices, batch, outer, rows, capacity, inner, circular, cache)",
            &write_cache, allow_raw_pointers());
   function(

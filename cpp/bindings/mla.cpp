@@ -10,12 +10,13 @@ namespace {
 Failure mla(Size hidden_size, Size n_heads, Size q_lora_rank, Size kv_lora_rank, Size qk_nope_head_dim,
             Size qk_rope_head_dim, Size v_head_dim, MlaForm form, bool causal, double softmax_scale,
             double epsilon, Size batch, Size q_len, Size kv_len, Size latent_len, Size latent_capacity,
-            Size expanded_capacity, const F32Buffer& x, F32Buffer* q_a_proj, F32Buffer* q_a_layernorm,
-            const F32Buffer& q_b_proj, const F32Buffer& kv_a_proj, const F32Buffer& kv_a_layernorm,
-            const F32Buffer& kv_b_proj, const F32Buffer& o_proj, const F32Buffer& cos, const F32Buffer& sin,
-            F32Buffer& latents, F32Buffer* q_latent, F32Buffer& query, F32Buffer* key, F32Buffer* value,
-            F32Buffer* latent_query, F32Buffer* latent_out, F32Buffer& heads, F32Buffer& out,
-            F32Buffer* weights, F32Buffer* scores, F32Buffer& scratch) {
+            Size expanded_capacity, bool is_cache, const F32Buffer& x, F32Buffer* q_a_proj,
+            F32Buffer* q_a_layernorm, const F32Buffer& q_b_proj, const F32Buffer& kv_a_proj,
+            const F32Buffer& kv_a_layernorm, const F32Buffer& kv_b_proj, const F32Buffer& o_proj,
+            const F32Buffer& cos, const F32Buffer& sin, F32Buffer& latents, F32Buffer* q_latent,
+            F32Buffer& query, F32Buffer* key, F32Buffer* value, F32Buffer* latent_query,
+            F32Buffer* latent_out, F32Buffer& heads, F32Buffer& out, F32Buffer* weights, F32Buffer* scores,
+            F32Buffer& scratch) {
   Views views;
   const MlaTensors tensors{views.row(x, "x"),
                            views.row(q_a_proj, "q_a_proj"),
@@ -43,14 +44,15 @@ Failure mla(Size hidden_size, Size n_heads, Size q_lora_rank, Size kv_lora_rank,
                        qk_nope_head_dim, qk_rope_head_dim, v_head_dim};
   const MlaOptions options{form, causal,
                            static_cast<float>(scale_or_default(softmax_scale, shape.qk_head_dim())), epsilon};
-  const MlaExtents extents{batch, q_len, kv_len, latent_len, latent_capacity, expanded_capacity};
+  const MlaExtents extents{batch, q_len, kv_len, latent_len, latent_capacity, expanded_capacity, is_cache};
   return views.call([&] { return ropewalk::mla(shape, options, extents, tensors); });
 }
 
 double mla_scratch_size(Size n_heads, Size kv_lora_rank, Size qk_nope_head_dim, Size qk_rope_head_dim,
-                        Size v_head_dim, MlaForm form, Size q_len, Size kv_len, bool with_weights) {
+                        Size v_head_dim, MlaForm form, Size q_len, Size kv_len, bool with_weights,
+                        bool is_cache) {
   const MlaShape shape{0, n_heads, 0, kv_lora_rank, qk_nope_head_dim, qk_rope_head_dim, v_head_dim};
-  return static_cast<double>(ropewalk::mla_scratch_size(shape, form, q_len, kv_len, with_weights));
+  return static_cast<double>(ropewalk::mla_scratch_size(shape, form, q_len, kv_len, with_weights, is_cache));
 }
 
 /// out: of project, expand and attend, the multiply-adds and the bytes.
@@ -105,13 +107,14 @@ EMSCRIPTEN_BINDINGS(mla) {
   function(
       "mla(hidden_size, n_heads, q_lora_rank, kv_lora_rank, qk_nope_head_dim, qk_rope_head_dim, v_head_dim, "
       "form, causal, softmax_scale, epsilon, batch, q_len, kv_len, latent_len, latent_capacity, "
-      "expanded_capacity, x, q_a_proj, q_a_layernorm, q_b_proj, kv_a_proj, kv_a_layernorm, kv_b_proj, "
+      "expanded_capacity, is_cache, x, q_a_proj, q_a_layernorm, q_b_proj, kv_a_proj, "
+      "kv_a_layernorm, kv_b_proj, "
       "o_proj, cos, sin, latents, q_latent, query, key, value, latent_query, latent_out, heads, out, "
       "weights, scores, scratch)",
       &mla, allow_raw_pointers());
   function(
       "mla_scratch_size(n_heads, kv_lora_rank, qk_nope_head_dim, qk_rope_head_dim, v_head_dim, form, q_len, "
-      "kv_len, with_weights)",
+      "kv_len, with_weights, is_cache)",
       &mla_scratch_size);
   function(
       "mla_cost(hidden_size, n_heads, q_lora_rank, kv_lora_rank, qk_nope_head_dim, qk_rope_head_dim, "

@@ -7,6 +7,9 @@
 #include <cmath>
 
 #include "buffer.hpp"
+#include "ropewalk/attention.hpp"
+#include "ropewalk/bfloat16.hpp"
+#include "ropewalk/kv_cache.hpp"
 #include "ropewalk/status.hpp"
 #include "ropewalk/tensor_view.hpp"
 
@@ -92,6 +95,20 @@ class Views {
     return checked_heads<const T>(buffer.elements(), argument, heads);
   }
 
+  /// The keys or values of a cache in such a buffer.
+  CachedHeads<float> cached(F32Buffer& buffer, const char* argument, CachedHeads<float> cache) {
+    check_cached(buffer.length(), argument, cache.size());
+    cache.data = buffer.elements().data();
+    return cache;
+  }
+
+  /// Of bfloat16: a buffer is aligned for any element.
+  CachedHeads<BFloat16> cached(U8Buffer& buffer, const char* argument, CachedHeads<BFloat16> cache) {
+    check_cached(buffer.length() / sizeof(BFloat16), argument, cache.size());
+    cache.data = reinterpret_cast<BFloat16*>(buffer.elements().data());
+    return cache;
+  }
+
   /// Pairs of components in rotary_dim.
   std::size_t pairs_in(std::uint32_t rotary_dim) {
     if (rotary_dim % 2 != 0 && status_.ok()) status_ = bad_shape("rotary_dim", rotary_dim, "an even number");
@@ -105,6 +122,12 @@ class Views {
   }
 
  private:
+  void check_cached(std::size_t size, const char* argument, std::size_t wanted) {
+    if (size != wanted && status_.ok()) {
+      status_ = bad_shape(argument, static_cast<double>(size), "as many elements as its shape has");
+    }
+  }
+
   template <class T, std::size_t Rank>
   TensorView<T, Rank> checked(std::span<T> elements, const char* argument,
                               const std::array<std::size_t, Rank>& shape) {

@@ -30,6 +30,7 @@
 //   slices of 32 keys for all heads, as they lie in memory    0.65 to 0.7, else slower (16 or 64: up to 0.1 more)
 //   each row to its end, values by eight rows                 no better, and a fifth slower where all is near
 //   a load of each line 16 rows ahead, for want of a prefetch no difference
+//   panels of 32 columns, each head's front to back           0.37, of bfloat16 0.26 (rows: 0.57 and 0.35, there)
 //   16 queries on 4,096 latents in groups of 6, as 4 + 1 + 1  3.9
 //   groups of 6, tiles of 6 x 2; groups of 4, tiles of 4 x 2  4.3; 3.5
 namespace ropewalk {
@@ -232,160 +233,39 @@ struct Group {
   Span keys;
 };
 
-/// Keys and values of one sequence.
-class KeysAndValues {
- public:
-  KeysAndValues(const HeadsView<const float>& key, const HeadsView<const float>& value,
-                std::size_t b) noexcept
-      : key_(key), value_(value), b_(b) {}
+/// Those of one head of sequence b, in rows.
+Rows<const float> rows_of(const KeptHeads& heads, std::size_t b, std::size_t kv_head) noexcept {
+  return {heads.floats + b * heads.batch_stride + kv_head * heads.head_stride, heads.row_stride};
+}
 
-  /// Lay those of one head out as panels: from here on all groups are to be of that head.
-  void pack(std::size_t kv_head, float* panels) noexcept {
-    float* const value_panels = panels + whole_panels(key_.len) * key_.head_dim;
-    parallel_for(2, [&](std::size_t i, std::size_t) noexcept {
-      if (i == 0) pack_transposed(keys_of(kv_head), key_.len, key_.head_dim, panels);
-      if (i == 1) all_finite_ = ropewalk::pack(values_of(kv_head), key_.len, value_.head_dim, value_panels);
-    });
-    key_panels_ = panels;
-    value_panels_ = value_panels;
-  }
+/// The panel that has column `column` of that head of a cache.
+CachedPanel panel_of(const KeptHeads& heads, std::size_t b, std::size_t kv_head,
+                     std::size_t column) noexcept {
+  return CachedPanel{heads.floats, heads.halves}.from(b * heads.batch_stride + kv_head * heads.head_stride +
+                                                      column / cached_columns * heads.panel_size);
+}
 
-  bool is_packed() const noexcept { return key_panels_ != nullptr; }
-
-  /// Floats of panels.
-  static constexpr std::uint64_t panels_size(std::uint64_t kv_len, std::uint64_t head_dim,
-                                             std::uint64_t v_head_dim) noexcept {
-    return whole_panels(kv_len) * head_dim + kv_len * whole_panels(v_head_dim);
-  }
-
-  /// Scores of each group for its keys. The scores' first column is that of key `tile.begin`.
-  void scores(std::span<const Group> groups, Rows<const float> queries, Span tile, float softmax_scale,
-              Rows<float> scores) const noexcept {
-    if (!is_packed()) {
-      by_slices(key_, groups, tile, [&](const Group& group, Span keys) noexcept {
-        multiply_transposed(queries.from(group.first), keys_of(group.kv_head).from(keys.begin), softmax_scale,
-                            scores.from(group.first).columns(keys.begin - tile.begin), group.rows,
-                            keys.size(), key_.head_dim);
-      });
-      return;
-    }
-    // A panel serves all groups while it is near.
-    for (std::size_t j = tile.begin; j < tile.end; j += panel_width) {
-      for (const Group& group : groups) {
-        if (j < group.keys.begin || j >= group.keys.end) continue;
-        multiply_panel(queries.from(group.first), key_panels_ + j * key_.head_dim, softmax_scale,
-                       scores.from(group.first).columns(j - tile.begin), group.rows, group.keys.end - j,
-                       key_.head_dim);
-      }
-    }
-  }
-
-  /// sums += weights · value over the keys of each group; `seen` is what each row sees.
-  void add_values(std::span<const Group> groups, Rows<const float> weights, Span tile, const SeenKeys* seen,
-                  Rows<float> sums) const noexcept {
-    if (!is_packed()) {
-      by_slices(value_, groups, tile, [&](const Group& group, Span keys) noexcept {
-        add_values_by_runs(weights.from(group.first).columns(keys.begin - tile.begin), seen + group.first,
-                           group, keys, sums.from(group.first));
-      });
-      return;
-    }
-    for (std::size_t c = 0; c < value_.head_dim; c += panel_width) {
-      for (const Group& group : groups) {
-        add_panel_product(weights.from(group.first).columns(group.keys.begin - tile.begin),
-                          value_panels_ + c * key_.len + group.keys.begin * panel_width,
-                          sums.from(group.first).columns(c), group.rows, group.keys.size());
-      }
-    }
-    if (all_finite_) return;
-    for (const Group& group : groups) {
-      add_what_is_not_finite(weights.from(group.first).columns(group.keys.begin - tile.begin),
-                             seen + group.first, group, sums.from(group.first));
-    }
-  }
-
- private:
-  Rows<const float> keys_of(std::size_t kv_head) const noexcept {
-    return {key_.row(b_, 0, kv_head), key_.row_stride};
-  }
-
-  Rows<const float> values_of(std::size_t kv_head) const noexcept {
-    return {value_.row(b_, 0, kv_head), value_.row_stride};
-  }
-
-  /// `multiply` for each group; for one slice of the tile after the other, if `heads` lie side by side.
-  template <class Multiply>
-  static void by_slices(const HeadsView<const float>& heads, std::span<const Group> groups, Span tile,
-                        Multiply&& multiply) noexcept {
-    const std::size_t size = heads.head_stride < heads.row_stride ? slice_keys : tile_keys;
-    for (std::size_t j = tile.begin; j < tile.end; j += size) {
-      for (const Group& group : groups) {
-        const Span keys = group.keys & Span{j, j + size};
-        if (!keys.empty()) multiply(group, keys);
-      }
-    }
-  }
-
-  /// Run by run of keys that the same rows see. Multiplying the others by their zeros would do for numbers, but zero
-  /// times an infinity is NaN.
-  void add_values_by_runs(Rows<const float> weights, const SeenKeys* seen, const Group& group, Span keys,
-                          Rows<float> sums) const noexcept {
-    const std::size_t rows = group.rows;
-    const Rows<const float> values = values_of(group.kv_head);
-    std::array<bool, tile_rows> sees{};
-    std::array<std::size_t, tile_rows> until;
-    until.fill(keys.begin);
-    std::size_t next = keys.end;
-    for (std::size_t j = keys.begin; j < keys.end; j = next) {
-      next = keys.end;
-      std::size_t n_seeing = 0;
-      for (std::size_t r = 0; r < rows; ++r) {
-        if (until[r] == j) {
-          sees[r] = seen[r](j);
-          until[r] = seen[r].run_end(j, keys.end);
-        }
-        next = std::min(next, until[r]);
-        n_seeing += sees[r] ? 1 : 0;
-      }
-      // All rows as one product, or else each that sees the run by itself.
-      const std::size_t together = n_seeing == rows ? rows : 1;
-      for (std::size_t r = 0; r < rows; r += together) {
-        if (!sees[r]) continue;
-        add_product(weights.from(r).columns(j - keys.begin), values.from(j), sums.from(r), together,
-                    value_.head_dim, next - j);
-      }
-    }
-  }
-
-  /// The rows that pack() left out, for the queries that see them.
-  void add_what_is_not_finite(Rows<const float> weights, const SeenKeys* seen, const Group& group,
-                              Rows<float> sums) const noexcept {
-    const Rows<const float> values = values_of(group.kv_head);
-    for (std::size_t j = group.keys.begin; j < group.keys.end; ++j) {
-      if (is_finite(values[j], value_.head_dim)) continue;
-      for (std::size_t r = 0; r < group.rows; ++r) {
-        if (!seen[r](j)) continue;
-        add_product(weights.from(r).columns(j - group.keys.begin), values.from(j), sums.from(r), 1,
-                    value_.head_dim, 1);
-      }
-    }
-  }
-
-  const HeadsView<const float>& key_;
-  const HeadsView<const float>& value_;
-  std::size_t b_;
-  const float* key_panels_ = nullptr;
-  const float* value_panels_ = nullptr;
-  bool all_finite_ = true;
+/// A call's tensors, and what is to be done with them.
+struct Call {
+  AttentionExtents extents;
+  HeadsView<const float> query;
+  KeptHeads key;
+  KeptHeads value;
+  const AttentionOptions& options;
+  HeadsView<float> out;
+  TensorView<float, 4> weights;
+  TensorView<float, 4> scores;
+  TensorView<float, 1> scratch;
 };
 
 constexpr std::size_t n_tiles(const AttentionExtents& extents) noexcept {
   return (extents.kv_len + tile_keys - 1) / tile_keys;
 }
 
-/// Whether keys and values are laid out as panels first.
+/// Whether keys and values are laid out as panels first. Those of a cache are already.
 constexpr bool packs(const AttentionExtents& extents) noexcept {
-  return extents.n_kv_heads != 0 && extents.q_len * (extents.n_heads / extents.n_kv_heads) >= packing_rows;
+  return !extents.in_panels && extents.n_kv_heads != 0 &&
+         extents.q_len * (extents.n_heads / extents.n_kv_heads) >= packing_rows;
 }
 
 /// What a block of queries has of the scratch, from `data` on.
@@ -407,6 +287,174 @@ struct Scratch {
   Rows<float> tile;
 };
 
+/// Keys and values of one sequence.
+class KeysAndValues {
+ public:
+  KeysAndValues(const Call& call, std::size_t b) noexcept : call_(call), b_(b) {}
+
+  /// Lay those of one head out as panels: from here on all groups are to be of that head.
+  void pack(std::size_t kv_head, float* panels) noexcept {
+    const std::size_t kv_len = call_.extents.kv_len;
+    const std::size_t head_dim = call_.extents.head_dim;
+    const std::size_t v_head_dim = call_.extents.v_head_dim;
+    float* const value_panels = panels + whole_panels(kv_len) * head_dim;
+    parallel_for(2, [&](std::size_t i, std::size_t) noexcept {
+      if (i == 0) pack_transposed(rows_of(call_.key, b_, kv_head), kv_len, head_dim, panels);
+      if (i == 1) {
+        all_finite_ = ropewalk::pack(rows_of(call_.value, b_, kv_head), kv_len, v_head_dim, value_panels);
+      }
+    });
+    key_panels_ = panels;
+    value_panels_ = value_panels;
+  }
+
+  bool is_packed() const noexcept { return key_panels_ != nullptr; }
+
+  /// Floats of panels.
+  static constexpr std::uint64_t panels_size(std::uint64_t kv_len, std::uint64_t head_dim,
+                                             std::uint64_t v_head_dim) noexcept {
+    return whole_panels(kv_len) * head_dim + kv_len * whole_panels(v_head_dim);
+  }
+
+  /// Scores of each group for its keys. The scores' first column is that of key `tile.begin`.
+  void scores(std::span<const Group> groups, const Scratch& room, Span tile,
+              Rows<float> scores) const noexcept {
+    const std::size_t head_dim = call_.extents.head_dim;
+    const float softmax_scale = call_.options.softmax_scale;
+    if (call_.extents.in_panels) {
+      for (const Group& group : groups) {
+        // Keys of a panel that are past its group's are multiplied too, but not written past the row.
+        for (std::size_t j = group.keys.begin / cached_columns * cached_columns; j < group.keys.end;
+             j += cached_columns) {
+          multiply_cached(room.queries.from(group.first), panel_of(call_.key, b_, group.kv_head, j),
+                          softmax_scale, scores.from(group.first).columns(j - tile.begin), group.rows,
+                          std::min(cached_columns, call_.extents.kv_len - j), head_dim);
+        }
+      }
+      return;
+    }
+    if (!is_packed()) {
+      by_slices(call_.key, groups, tile, [&](const Group& group, Span keys) noexcept {
+        multiply_transposed(room.queries.from(group.first),
+                            rows_of(call_.key, b_, group.kv_head).from(keys.begin), softmax_scale,
+                            scores.from(group.first).columns(keys.begin - tile.begin), group.rows,
+                            keys.size(), head_dim);
+      });
+      return;
+    }
+    // A panel serves all groups while it is near.
+    for (std::size_t j = tile.begin; j < tile.end; j += panel_width) {
+      for (const Group& group : groups) {
+        if (j < group.keys.begin || j >= group.keys.end) continue;
+        multiply_panel(room.queries.from(group.first), key_panels_ + j * head_dim, softmax_scale,
+                       scores.from(group.first).columns(j - tile.begin), group.rows, group.keys.end - j,
+                       head_dim);
+      }
+    }
+  }
+
+  /// room.sums += weights · value over the keys of each group; `seen` is what each row sees.
+  void add_values(std::span<const Group> groups, const Scratch& room, Span tile, const SeenKeys* seen,
+                  Rows<const float> weights) const noexcept {
+    const std::size_t v_head_dim = call_.extents.v_head_dim;
+    if (!is_packed()) {
+      by_slices(call_.value, groups, tile, [&](const Group& group, Span keys) noexcept {
+        by_runs(
+            seen + group.first, group.rows, keys, [&](std::size_t r, std::size_t rows, Span run) noexcept {
+              const Rows<const float> of_run = weights.from(group.first + r).columns(run.begin - tile.begin);
+              const Rows<float> sums = room.sums.from(group.first + r);
+              if (!call_.extents.in_panels) {
+                const Rows<const float> values = rows_of(call_.value, b_, group.kv_head).from(run.begin);
+                add_product(of_run, values, sums, rows, v_head_dim, run.size());
+                return;
+              }
+              for (std::size_t c = 0; c < v_head_dim; c += cached_columns) {
+                add_cached_product(
+                    of_run, panel_of(call_.value, b_, group.kv_head, c).from(run.begin * cached_columns),
+                    sums.columns(c), rows, std::min(cached_columns, v_head_dim - c), run.size());
+              }
+            });
+      });
+      return;
+    }
+    for (std::size_t c = 0; c < v_head_dim; c += panel_width) {
+      for (const Group& group : groups) {
+        add_panel_product(weights.from(group.first).columns(group.keys.begin - tile.begin),
+                          value_panels_ + c * call_.extents.kv_len + group.keys.begin * panel_width,
+                          room.sums.from(group.first).columns(c), group.rows, group.keys.size());
+      }
+    }
+    if (all_finite_) return;
+    for (const Group& group : groups) {
+      add_what_is_not_finite(weights.from(group.first).columns(group.keys.begin - tile.begin),
+                             seen + group.first, group, room);
+    }
+  }
+
+ private:
+  /// `multiply` for each group; for one slice of the tile after the other, if `heads` lie side by side.
+  template <class Multiply>
+  static void by_slices(const KeptHeads& heads, std::span<const Group> groups, Span tile,
+                        Multiply&& multiply) noexcept {
+    const std::size_t size = heads.head_stride < heads.row_stride ? slice_keys : tile_keys;
+    for (std::size_t j = tile.begin; j < tile.end; j += size) {
+      for (const Group& group : groups) {
+        const Span keys = group.keys & Span{j, j + size};
+        if (!keys.empty()) multiply(group, keys);
+      }
+    }
+  }
+
+  /// `multiply` run by run of keys that the same rows see. Multiplying the others by their zeros would do for numbers, but
+  /// zero times an infinity is NaN.
+  template <class Multiply>
+  static void by_runs(const SeenKeys* seen, std::size_t rows, Span keys, Multiply&& multiply) noexcept {
+    std::array<bool, tile_rows> sees{};
+    std::array<std::size_t, tile_rows> until;
+    until.fill(keys.begin);
+    std::size_t next = keys.end;
+    for (std::size_t j = keys.begin; j < keys.end; j = next) {
+      next = keys.end;
+      std::size_t n_seeing = 0;
+      for (std::size_t r = 0; r < rows; ++r) {
+        if (until[r] == j) {
+          sees[r] = seen[r](j);
+          until[r] = seen[r].run_end(j, keys.end);
+        }
+        next = std::min(next, until[r]);
+        n_seeing += sees[r] ? 1 : 0;
+      }
+      // All rows as one product, or else each that sees the run by itself.
+      const std::size_t together = n_seeing == rows ? rows : 1;
+      for (std::size_t r = 0; r < rows; r += together) {
+        if (sees[r]) multiply(r, together, Span{j, next});
+      }
+    }
+  }
+
+  /// The rows that pack() left out, for the queries that see them.
+  void add_what_is_not_finite(Rows<const float> weights, const SeenKeys* seen, const Group& group,
+                              const Scratch& room) const noexcept {
+    const std::size_t v_head_dim = call_.extents.v_head_dim;
+    const Rows<const float> values = rows_of(call_.value, b_, group.kv_head);
+    const Rows<float> sums = room.sums.from(group.first);
+    for (std::size_t j = group.keys.begin; j < group.keys.end; ++j) {
+      if (is_finite(values[j], v_head_dim)) continue;
+      for (std::size_t r = 0; r < group.rows; ++r) {
+        if (!seen[r](j)) continue;
+        add_product(weights.from(r).columns(j - group.keys.begin), values.from(j), sums.from(r), 1,
+                    v_head_dim, 1);
+      }
+    }
+  }
+
+  const Call& call_;
+  std::size_t b_;
+  const float* key_panels_ = nullptr;
+  const float* value_panels_ = nullptr;
+  bool all_finite_ = true;
+};
+
 /// Does a mask or a bias of this shape serve [batch, n_heads, q_len, kv_len]?
 Status check_broadcast(const char* argument, const std::array<std::size_t, 4>& shape,
                        const std::array<std::size_t, 4>& square) noexcept {
@@ -420,15 +468,8 @@ Status check_broadcast(const char* argument, const std::array<std::size_t, 4>& s
   return {};
 }
 
-AttentionExtents extents_of(const HeadsView<const float>& query, const HeadsView<const float>& key,
-                            const HeadsView<const float>& value, bool with_weights) noexcept {
-  return {query.len, key.len, query.n_heads, key.n_heads, query.head_dim, value.head_dim, with_weights};
-}
-
-Status check(const HeadsView<const float>& query, const HeadsView<const float>& key,
-             const HeadsView<const float>& value, const AttentionOptions& options,
-             const HeadsView<float>& out, const TensorView<float, 4>& weights,
-             const TensorView<float, 4>& scores, const TensorView<float, 1>& scratch) noexcept {
+Status check(const Call& call) noexcept {
+  const auto& [extents, query, key, value, options, out, weights, scores, scratch] = call;
   const std::array square{query.batch, query.n_heads, query.len, key.len};
   const auto [batch, n_heads, q_len, kv_len] = square;
   if (key.batch != batch) return bad_shape("key", static_cast<double>(key.batch), "the batch of query");
@@ -439,7 +480,13 @@ Status check(const HeadsView<const float>& query, const HeadsView<const float>& 
     return bad_shape("key", static_cast<double>(key.n_heads), "a number of heads that divides n_heads");
   }
   if (value.batch != batch) return bad_shape("value", static_cast<double>(value.batch), "the batch of query");
-  if (value.len != kv_len) return bad_shape("value", static_cast<double>(value.len), "as many rows as key");
+  // Of rows the capacity is 0.
+  if (value.len != kv_len || value.capacity != key.capacity) {
+    return bad_shape("value", static_cast<double>(value.len), "as many rows as key");
+  }
+  if (key.in_panels() && kv_len > key.capacity) {
+    return bad_shape("key", static_cast<double>(kv_len), "from 1 to as many rows as it has room for");
+  }
   if (value.n_heads != key.n_heads) {
     return bad_shape("value", static_cast<double>(value.n_heads), "as many heads as key");
   }
@@ -453,7 +500,7 @@ Status check(const HeadsView<const float>& query, const HeadsView<const float>& 
   if (!scores.empty() && scores.shape != square) {
     return bad_shape("scores", static_cast<double>(scores.size()), square_or_empty);
   }
-  if (scratch.size() < attention_scratch_size(extents_of(query, key, value, !weights.empty()))) {
+  if (scratch.size() < attention_scratch_size(extents)) {
     return bad_shape("scratch", static_cast<double>(scratch.size()), "at least attention_scratch_size()");
   }
   if (!options.mask.empty()) {
@@ -482,30 +529,19 @@ Status check(const HeadsView<const float>& query, const HeadsView<const float>& 
   return {};
 }
 
-/// A call's tensors, and what is to be done with them.
-struct Call {
-  HeadsView<const float> query;
-  HeadsView<const float> key;
-  HeadsView<const float> value;
-  const AttentionOptions& options;
-  HeadsView<float> out;
-  TensorView<float, 4> weights;
-  TensorView<float, 4> scores;
-};
-
 /// A block of queries of sequence b: these rows of all of its heads', one head after the other, as the rows of weights and
 /// scores. So those that read the same keys are neighbours.
 void attend(const Call& call, const KeysAndValues& attended, std::size_t b, Span block_of,
             const Scratch& room) noexcept {
-  const auto& [query, key, value, options, out, weights, scores] = call;
+  const auto& [extents, query, key, value, options, out, weights, scores, scratch] = call;
   const std::size_t q_len = query.len;
-  const std::size_t kv_len = key.len;
+  const std::size_t kv_len = extents.kv_len;
   const std::size_t first = block_of.begin;
   const std::size_t rows = block_of.size();
-  const std::size_t rows_of_keys = query.n_heads / key.n_heads * q_len;
+  const std::size_t rows_of_keys = query.n_heads / extents.n_kv_heads * q_len;
   const std::size_t group_rows = attended.is_packed() ? panel_rows : tile_rows;
   const std::size_t head_dim = query.head_dim;
-  const std::size_t v_head_dim = value.head_dim;
+  const std::size_t v_head_dim = extents.v_head_dim;
   const bool with_weights = !weights.empty();
   const bool shows_all = !scores.empty() && options.score_stage != ScoreStage::masked;
   const auto rows_of = [&](TensorView<float, 4> square) noexcept {
@@ -549,7 +585,7 @@ void attend(const Call& call, const KeysAndValues& attended, std::size_t b, Span
     const Rows<float> block = with_weights ? weight_rows.columns(begin) : room.tile;
 
     // 1. Scores.
-    attended.scores(groups, room.queries, tile, options.softmax_scale, block);
+    attended.scores(groups, room, tile, block);
 
     // 2. Weights, and what they make of the sums before them.
     for (const Group& group : groups) {
@@ -572,7 +608,7 @@ void attend(const Call& call, const KeysAndValues& attended, std::size_t b, Span
     }
 
     // 3. Values.
-    attended.add_values(groups, block, tile, seen.data(), room.sums);
+    attended.add_values(groups, room, tile, seen.data(), block);
   }
 
   // Each row over the sum of its weights; one that weighs nothing is zero.
@@ -602,6 +638,49 @@ void attend(const Call& call, const KeysAndValues& attended, std::size_t b, Span
   }
 }
 
+/// All blocks of queries, on as many threads as there are.
+void attend_all(const Call& call) noexcept {
+  const auto& [extents, query, key, value, options, out, weights, scores, scratch] = call;
+  const auto thread_room = static_cast<std::size_t>(Scratch::size(extents));
+  const auto room_of = [&](std::size_t thread) noexcept {
+    return Scratch(extents, scratch.data + thread * thread_room);
+  };
+
+  if (!packs(extents)) {
+    // All rows at once; few of them in blocks so small that there is one for each thread.
+    const std::size_t n_rows = query.n_heads * query.len;
+    const std::size_t share = (query.batch * n_rows + n_threads() - 1) / n_threads();
+    // A cache is read head by head.
+    const std::size_t rows_of_keys = query.n_heads / extents.n_kv_heads * query.len;
+    const std::size_t most = extents.in_panels ? std::min(rows_of_keys, block_rows) : block_rows;
+    const std::size_t size = std::clamp<std::size_t>(share, 1, most);
+    const std::size_t n_blocks = (n_rows + size - 1) / size;
+    parallel_for(query.batch * n_blocks, [&](std::size_t i, std::size_t thread) noexcept {
+      const std::size_t first = i % n_blocks * size;
+      attend(call, KeysAndValues(call, i / n_blocks), i / n_blocks, {first, std::min(first + size, n_rows)},
+             room_of(thread));
+    });
+    return;
+  }
+
+  // One key head after the other, as there is room for the panels of one.
+  float* const panels = scratch.data + n_threads() * thread_room;
+  const std::size_t n_rows = query.n_heads / extents.n_kv_heads * query.len;
+  const std::size_t n_blocks = (n_rows + block_rows - 1) / block_rows;
+  for (std::size_t b = 0; b < query.batch; ++b) {
+    KeysAndValues attended(call, b);
+    for (std::size_t kv_head = 0; kv_head < extents.n_kv_heads; ++kv_head) {
+      attended.pack(kv_head, panels);
+      const Span rows{kv_head * n_rows, (kv_head + 1) * n_rows};
+      parallel_for(n_blocks, [&](std::size_t i, std::size_t thread) noexcept {
+        // Last blocks first: where a mask is causal they take the longest, and the short ones fill what time is left.
+        const std::size_t first = rows.begin + (n_blocks - 1 - i) * block_rows;
+        attend(call, attended, b, {first, std::min(first + block_rows, rows.end)}, room_of(thread));
+      });
+    }
+  }
+}
+
 }  // namespace
 
 std::uint64_t attention_scratch_size(const AttentionExtents& extents) noexcept {
@@ -610,49 +689,15 @@ std::uint64_t attention_scratch_size(const AttentionExtents& extents) noexcept {
                          : 0);
 }
 
-Status attention(HeadsView<const float> query, HeadsView<const float> key, HeadsView<const float> value,
+Status attention(HeadsView<const float> query, KeptHeads key, KeptHeads value,
                  const AttentionOptions& options, HeadsView<float> out, TensorView<float, 4> weights,
                  TensorView<float, 4> scores, TensorView<float, 1> scratch) noexcept {
-  if (const Status status = check(query, key, value, options, out, weights, scores, scratch); !status.ok())
-    return status;
-  const Call call{query, key, value, options, out, weights, scores};
-  const AttentionExtents extents = extents_of(query, key, value, !weights.empty());
-  const auto thread_room = static_cast<std::size_t>(Scratch::size(extents));
-  float* const panels = packs(extents) ? scratch.data + n_threads() * thread_room : nullptr;
-  const auto room_of = [&](std::size_t thread) noexcept {
-    return Scratch(extents, scratch.data + thread * thread_room);
-  };
-
-  if (panels == nullptr) {
-    // All rows at once; few of them in blocks so small that there is one for each thread.
-    const std::size_t n_rows = query.n_heads * query.len;
-    const std::size_t share = (query.batch * n_rows + n_threads() - 1) / n_threads();
-    const std::size_t size = std::clamp<std::size_t>(share, 1, block_rows);
-    const std::size_t n_blocks = (n_rows + size - 1) / size;
-    parallel_for(query.batch * n_blocks, [&](std::size_t i, std::size_t thread) noexcept {
-      const std::size_t b = i / n_blocks;
-      const std::size_t first = i % n_blocks * size;
-      attend(call, KeysAndValues(key, value, b), b, {first, std::min(first + size, n_rows)}, room_of(thread));
-    });
-    return {};
-  }
-
-  // One key head after the other, as there is room for the panels of one.
-  const std::size_t n_rows = query.n_heads / key.n_heads * query.len;
-  const std::size_t n_blocks = (n_rows + block_rows - 1) / block_rows;
-  for (std::size_t b = 0; b < query.batch; ++b) {
-    KeysAndValues packed(key, value, b);
-    for (std::size_t kv_head = 0; kv_head < key.n_heads; ++kv_head) {
-      packed.pack(kv_head, panels);
-      const Span rows{kv_head * n_rows, (kv_head + 1) * n_rows};
-      parallel_for(n_blocks, [&](std::size_t i, std::size_t thread) noexcept {
-        // Last blocks first: where a mask is causal they take the longest, and the short ones fill what time is left.
-        const std::size_t first = rows.begin + (n_blocks - 1 - i) * block_rows;
-        attend(call, packed, b, {first, std::min(first + block_rows, rows.end)}, room_of(thread));
-      });
-    }
-  }
-  return {};
+  const AttentionExtents extents{query.len,      key.len,        query.n_heads,    key.n_heads,
+                                 query.head_dim, value.head_dim, !weights.empty(), key.in_panels()};
+  const Call call{extents, query, key, value, options, out, weights, scores, scratch};
+  const Status status = check(call);
+  if (status.ok()) attend_all(call);
+  return status;
 }
 
 }  // namespace ropewalk

@@ -4,6 +4,53 @@
 #include <cstddef>
 
 namespace ropewalk {
+namespace {
+
+template <class Element>
+Status append(const char* argument, const HeadsView<const float>& heads, std::size_t first, bool are_keys,
+              const CachedHeads<Element>& cache) noexcept {
+  const std::size_t room = are_keys ? cache.columns : cache.depth;
+  const std::size_t head_dim = are_keys ? cache.depth : cache.columns;
+  if (heads.batch != cache.batch || heads.n_heads != cache.n_heads || heads.head_dim != head_dim) {
+    return bad_shape(argument, static_cast<double>(heads.size()), "the shape of the cache");
+  }
+  if (first > room || heads.len > room - first) {
+    return bad_shape(argument, static_cast<double>(heads.len), "from 1 to as many rows as it has room for");
+  }
+  for (std::size_t b = 0; b < heads.batch; ++b) {
+    for (std::size_t h = 0; h < heads.n_heads; ++h) {
+      for (std::size_t s = 0; s < heads.len; ++s) {
+        const float* const from = heads.row(b, s, h);
+        // Down a column of the transpose, or along a row, panel by panel.
+        const std::size_t run = are_keys ? head_dim : cached_columns;
+        const std::size_t stride = are_keys ? cached_columns : 1;
+        for (std::size_t c = 0; c < head_dim; c += run) {
+          Element* to = are_keys ? &cache.at(b, h, 0, first + s) : &cache.at(b, h, first + s, c);
+          for (std::size_t i = c; i < std::min(c + run, head_dim); ++i, to += stride) *to = Element(from[i]);
+        }
+      }
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Status append_keys(HeadsView<const float> keys, std::size_t first, CachedHeads<float> cache) noexcept {
+  return append("key", keys, first, true, cache);
+}
+
+Status append_keys(HeadsView<const float> keys, std::size_t first, CachedHeads<BFloat16> cache) noexcept {
+  return append("key", keys, first, true, cache);
+}
+
+Status append_values(HeadsView<const float> values, std::size_t first, CachedHeads<float> cache) noexcept {
+  return append("value", values, first, false, cache);
+}
+
+Status append_values(HeadsView<const float> values, std::size_t first, CachedHeads<BFloat16> cache) noexcept {
+  return append("value", values, first, false, cache);
+}
 
 Status write_cache(TensorView<const float, 4> update, TensorView<const std::int32_t, 1> write_indices,
                    bool circular, TensorView<float, 4> cache) noexcept {

@@ -13,8 +13,8 @@ inline constexpr std::size_t tile_rows = 4;
 
 template <class T>
 struct Rows {
-  T* data;
-  std::size_t stride;  ///< elements from one row to the next
+  T* data = nullptr;
+  std::size_t stride = 0;  ///< elements from one row to the next
 
   T* operator[](std::size_t row) const noexcept { return data + row * stride; }
   Rows from(std::size_t row) const noexcept { return {data + row * stride, stride}; }

@@ -58,6 +58,12 @@ HeadsView<float> folded(HeadsView<float> heads) noexcept {
   return heads;
 }
 
+CachedHeads<float> one(CachedHeads<float> cache, std::size_t b, std::size_t h) noexcept {
+  cache.data = &cache.at(b, h, 0, 0);
+  cache.batch = cache.n_heads = 1;
+  return cache;
+}
+
 /// Each row to its norm, in place.
 void norm_rows(HeadsView<float> x, std::size_t first, TensorView<const float, 1> weight,
                double epsilon) noexcept {
@@ -87,6 +93,14 @@ Status check(const MlaShape& shape, const MlaOptions& options, const MlaExtents&
                               ? kv_len
                               : batch * static_cast<double>(extents.expanded_capacity) * n_heads;
   const double square = tokens * n_heads * kv_len;
+  // Panels are whole, whatever of them is used.
+  const auto whole = [](double columns) { return std::ceil(columns / cached_columns) * cached_columns; };
+  const bool is_cache = extents.is_expanded_cache;
+  const double room_for = batch * n_heads * static_cast<double>(extents.expanded_capacity);
+  const double key_size =
+      is_cache ? batch * n_heads * whole(static_cast<double>(extents.expanded_capacity)) * (nope + rope)
+               : expanded * (nope + rope);
+  const double value_size = is_cache ? room_for * whole(v_dim) : expanded * v_dim;
 
   if (shape.qk_rope_head_dim % 2 != 0) return bad_shape("qk_rope_head_dim", rope, "an even number");
   if (extents.q_len == 0 || extents.q_len > extents.kv_len) {
@@ -120,8 +134,8 @@ Status check(const MlaShape& shape, const MlaOptions& options, const MlaExtents&
        batch * static_cast<double>(extents.latent_capacity) * (kv_rank + rope)},
       {"q_latent", tensors.q_latent.size(), tokens * q_rank},
       {"query", tensors.query.size(), tokens * n_heads * (nope + rope)},
-      {"key", is_naive ? tensors.key.size() : 0, is_naive ? expanded * (nope + rope) : 0},
-      {"value", is_naive ? tensors.value.size() : 0, is_naive ? expanded * v_dim : 0},
+      {"key", is_naive ? tensors.key.size() : 0, is_naive ? key_size : 0},
+      {"value", is_naive ? tensors.value.size() : 0, is_naive ? value_size : 0},
       {"latent_query", is_naive ? 0 : tensors.latent_query.size(),
        is_naive ? 0 : tokens * n_heads * (kv_rank + rope)},
       {"latent_out", is_naive ? 0 : tensors.latent_out.size(), is_naive ? 0 : tokens * n_heads * kv_rank},
@@ -130,8 +144,8 @@ Status check(const MlaShape& shape, const MlaOptions& options, const MlaExtents&
       {"weights", tensors.weights.size(), tensors.weights.empty() ? 0 : square},
       {"scores", tensors.scores.size(), tensors.scores.empty() ? 0 : square},
       {"scratch", tensors.scratch.size(),
-       static_cast<double>(
-           mla_scratch_size(shape, options.form, extents.q_len, extents.kv_len, !tensors.weights.empty()))},
+       static_cast<double>(mla_scratch_size(shape, options.form, extents.q_len, extents.kv_len,
+                                            !tensors.weights.empty(), extents.is_expanded_cache))},
   };
   for (const auto& [argument, given, wanted] : counts) {
     if (static_cast<double>(given) != wanted) {
@@ -150,9 +164,10 @@ Status check(const MlaShape& shape, const MlaOptions& options, const MlaExtents&
 }  // namespace
 
 std::uint64_t mla_scratch_size(const MlaShape& shape, MlaForm form, std::size_t q_len, std::size_t kv_len,
-                               bool with_weights) noexcept {
+                               bool with_weights, bool is_expanded_cache) noexcept {
   AttentionExtents extents{.q_len = q_len, .kv_len = kv_len, .n_heads = 1, .n_kv_heads = 1};
   extents.with_weights = with_weights;
+  extents.in_panels = is_expanded_cache;
   if (form == MlaForm::naive) {
     extents.head_dim = shape.qk_head_dim();
     extents.v_head_dim = shape.v_head_dim;
@@ -161,13 +176,15 @@ std::uint64_t mla_scratch_size(const MlaShape& shape, MlaForm form, std::size_t 
     extents.head_dim = shape.cached_dim();
     extents.v_head_dim = shape.kv_lora_rank;
   }
-  return attention_scratch_size(extents);
+  const std::uint64_t new_rows =
+      is_expanded_cache ? std::uint64_t{q_len} * (extents.head_dim + extents.v_head_dim) : 0;
+  return attention_scratch_size(extents) + new_rows;
 }
 
 Status mla(const MlaShape& shape, const MlaOptions& options, const MlaExtents& extents,
            const MlaTensors& tensors) noexcept {
   if (const Status status = check(shape, options, extents, tensors); !status.ok()) return status;
-  const auto [batch, q_len, kv_len, latent_len, latent_capacity, expanded_capacity] = extents;
+  const auto [batch, q_len, kv_len, latent_len, latent_capacity, expanded_capacity, is_cache] = extents;
   const std::size_t hidden_size = shape.hidden_size;
   const std::size_t n_heads = shape.n_heads;
   const std::size_t q_rank = shape.q_lora_rank;
@@ -252,17 +269,37 @@ Status mla(const MlaShape& shape, const MlaOptions& options, const MlaExtents& e
     };
     const HeadsView<float> keys = expanded_in(tensors.key, qk_dim);
     const HeadsView<float> values = expanded_in(tensors.value, v_dim);
+    const CachedHeads<float> cached_keys{tensors.key.data, batch, n_heads, qk_dim, expanded_capacity};
+    const CachedHeads<float> cached_values{tensors.value.data, batch, n_heads, expanded_capacity, v_dim};
+    // Before they are put into a cache, a head's new rows are here.
+    const std::size_t room = is_cache ? latent_len * (qk_dim + v_dim) : 0;
+    TensorView<float, 1> scratch = tensors.scratch;
+    scratch.shape[0] -= room;
+    float* const new_rows = scratch.data + scratch.shape[0];
+    const HeadsView<float> new_keys{new_rows, 1, latent_len, 1, qk_dim, 0, qk_dim, 0};
+    const HeadsView<float> new_values{new_rows + latent_len * qk_dim, 1, latent_len, 1, v_dim, 0, v_dim, 0};
     for (std::size_t b = 0; b < batch; ++b) {
       const Rows<const float> latent{latents.row(b, 0, 0), latents.row_stride};
       for (std::size_t h = 0; h < n_heads; ++h) {
-        const Rows<float> key{keys.row(b, first_expanded, h), keys.row_stride};
-        const Rows<float> value{values.row(b, first_expanded, h), values.row_stride};
+        const Rows<float> key = is_cache ? Rows<float>{new_keys.data, qk_dim}
+                                         : Rows<float>{keys.row(b, first_expanded, h), keys.row_stride};
+        const Rows<float> value = is_cache ? Rows<float>{new_values.data, v_dim}
+                                           : Rows<float>{values.row(b, first_expanded, h), values.row_stride};
         multiply_transposed(latent, key_up(h), 1, key, latent_len, nope, kv_rank);
         for (std::size_t s = 0; s < latent_len; ++s) std::copy_n(latent[s] + kv_rank, rope, key[s] + nope);
         multiply_transposed(latent, value_up(h), 1, value, latent_len, v_dim, kv_rank);
-        static_cast<void>(attention(one(query, b, h), one(keys, b, h), one(values, b, h), how,
-                                    one(heads, b, h), one(weights, b, h), one(scores, b, h),
-                                    tensors.scratch));
+        KeptHeads all_keys = one(keys, b, h);
+        KeptHeads all_values = one(values, b, h);
+        if (is_cache) {
+          const CachedHeads<float> kept_keys = one(cached_keys, b, h);
+          const CachedHeads<float> kept_values = one(cached_values, b, h);
+          static_cast<void>(append_keys(new_keys, first_expanded, kept_keys));
+          static_cast<void>(append_values(new_values, first_expanded, kept_values));
+          all_keys = KeptHeads::keys(kept_keys, kv_len);
+          all_values = KeptHeads::values(kept_values, kv_len);
+        }
+        static_cast<void>(attention(one(query, b, h), all_keys, all_values, how, one(heads, b, h),
+                                    one(weights, b, h), one(scores, b, h), scratch));
       }
     }
   } else {

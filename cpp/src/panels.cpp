@@ -1,6 +1,9 @@
 #include "panels.hpp"
 
 #include <algorithm>
+#include <array>
+
+#include "ropewalk/kv_cache.hpp"
 
 namespace ropewalk {
 namespace {
@@ -13,8 +16,8 @@ using simd::Vector;
 /// gathers the loads of all steps before the arithmetic, and V8 then spills. Measured, of 56 GFLOP/s that registers
 /// alone reach: 4 x 2 50, unrolled by four 25 (Node 20) to 41 (Node 24); 5 x 2 39 to 51; 6 x 2 40 (Node 20), 30 (Node
 /// 24), and 55 there with relaxed SIMD; 4 x 3 30 to 37.
-template <std::size_t R, class Finish>
-inline void multiply_tile(Rows<const float> a, const float* panel, std::size_t depth,
+template <std::size_t R, std::size_t Stride, class Element, class Finish>
+inline void multiply_tile(Rows<const float> a, const Element* panel, std::size_t depth,
                           Finish&& finish) noexcept {
   Vector low[R];
   Vector high[R];
@@ -23,11 +26,10 @@ inline void multiply_tile(Rows<const float> a, const float* panel, std::size_t d
     low[r] = high[r] = Vector(0.0f);
     row[r] = a[r];
   }
-  const float* const end = panel + depth * panel_width;
+  const Element* const end = panel + depth * Stride;
   ROPEWALK_DO_NOT_UNROLL
-  for (; panel != end; panel += panel_width) {
-    const Vector b_low = simd::load(panel);
-    const Vector b_high = simd::load(panel + simd::width);
+  for (; panel != end; panel += Stride) {
+    const auto [b_low, b_high] = simd::load_two(panel);
     for (std::size_t r = 0; r < R; ++r) {
       const Vector va(*row[r]++);
       low[r] = simd::multiply_add(va, b_low, low[r]);
@@ -42,26 +44,90 @@ inline void multiply_tile(Rows<const float> a, const float* panel, std::size_t d
 template <std::size_t R>
 [[gnu::noinline]] void multiply(Rows<const float> a, const float* panel, const float& scale, Rows<float> out,
                                 std::size_t columns, std::size_t depth) noexcept {
-  multiply_tile<R>(a, panel, depth, [&](std::size_t r, const Vector& low, const Vector& high) noexcept {
-    const Vector factor = simd::constant(scale);  // Read here: kept, it would be one register too many.
-    if (columns >= panel_width) {
-      simd::store(out[r], low * factor);
-      simd::store(out[r] + simd::width, high * factor);
-    } else {
-      simd::store_up_to(out[r], low * factor, columns);
-      if (columns > simd::width)
-        simd::store_partial(out[r] + simd::width, high * factor, columns - simd::width);
-    }
-  });
+  multiply_tile<R, panel_width>(
+      a, panel, depth, [&](std::size_t r, const Vector& low, const Vector& high) noexcept {
+        const Vector factor = simd::constant(scale);  // Read here: kept, it would be one register too many.
+        if (columns >= panel_width) {
+          simd::store(out[r], low * factor);
+          simd::store(out[r] + simd::width, high * factor);
+        } else {
+          simd::store_up_to(out[r], low * factor, columns);
+          if (columns > simd::width)
+            simd::store_partial(out[r] + simd::width, high * factor, columns - simd::width);
+        }
+      });
 }
 
 template <std::size_t R>
 [[gnu::noinline]] void add_product(Rows<const float> a, const float* panel, Rows<float> out,
                                    std::size_t depth) noexcept {
-  multiply_tile<R>(a, panel, depth, [&](std::size_t r, const Vector& low, const Vector& high) noexcept {
-    simd::store(out[r], simd::load(out[r]) + low);
-    simd::store(out[r] + simd::width, simd::load(out[r] + simd::width) + high);
-  });
+  multiply_tile<R, panel_width>(a, panel, depth,
+                                [&](std::size_t r, const Vector& low, const Vector& high) noexcept {
+                                  simd::store(out[r], simd::load(out[r]) + low);
+                                  simd::store(out[r] + simd::width, simd::load(out[r] + simd::width) + high);
+                                });
+}
+
+/// Rows that are multiplied by a cache's panel at once, or else one by one.
+constexpr std::size_t cached_rows = 4;
+
+/// product[cached_columns] = scale * row[depth] · panel, which is read front to back: as many sums as keep the arithmetic
+/// busy.
+template <class Element>
+[[gnu::noinline]] void multiply_row(const float* row, const Element* panel, const float& scale,
+                                    float* product, std::size_t depth) noexcept {
+  std::array<Vector, cached_columns / simd::width> sums;
+  sums.fill(Vector(0.0f));
+  const float* const end = row + depth;
+  ROPEWALK_DO_NOT_UNROLL
+  for (; row != end; ++row, panel += cached_columns) {
+    const Vector va(*row);
+    for (std::size_t c = 0; c < sums.size(); c += 2) {
+      const auto [low, high] = simd::load_two(panel + c * simd::width);
+      sums[c] = simd::multiply_add(va, low, sums[c]);
+      sums[c + 1] = simd::multiply_add(va, high, sums[c + 1]);
+    }
+  }
+  const Vector factor(scale);
+  for (std::size_t c = 0; c < sums.size(); ++c) simd::store(product + c * simd::width, factor * sums[c]);
+}
+
+/// The same of cached_rows and panel_width columns.
+template <class Element>
+[[gnu::noinline]] void multiply_rows(Rows<const float> a, const Element* panel, const float& scale,
+                                     Rows<float> product, std::size_t depth) noexcept {
+  multiply_tile<cached_rows, cached_columns>(
+      a, panel, depth, [&](std::size_t r, const Vector& low, const Vector& high) noexcept {
+        const Vector factor = simd::constant(scale);
+        simd::store(product[r], low * factor);
+        simd::store(product[r] + simd::width, high * factor);
+      });
+}
+
+/// `use` of the product of each row by a panel of a cache, [cached_columns].
+template <class Use>
+void multiply_each(Rows<const float> a, CachedPanel panel, float scale, std::size_t rows, std::size_t columns,
+                   std::size_t depth, Use&& use) noexcept {
+  const auto with_type = [](CachedPanel some, auto&& multiply_by) noexcept {
+    if (some.floats != nullptr) return multiply_by(some.floats);
+    multiply_by(some.halves);
+  };
+  std::array<float, cached_rows * cached_columns> room;
+  const Rows<float> product{room.data(), cached_columns};
+  for (std::size_t r = 0; r < rows;) {
+    const std::size_t count = r + cached_rows <= rows ? cached_rows : 1;
+    if (count == 1) {
+      with_type(panel, [&](const auto* b) noexcept { multiply_row(a[r], b, scale, product[0], depth); });
+    } else {
+      for (std::size_t c = 0; c < columns; c += panel_width) {
+        with_type(panel.from(c), [&](const auto* b) noexcept {
+          multiply_rows(a.from(r), b, scale, product.columns(c), depth);
+        });
+      }
+    }
+    for (std::size_t i = 0; i < count; ++i) use(r + i, product[i]);
+    r += count;
+  }
 }
 
 /// The rows in tiles as large as they come.
@@ -152,6 +218,20 @@ void add_panel_product(Rows<const float> a, const float* panel, Rows<float> out,
                        std::size_t depth) noexcept {
   in_tiles(rows, [&]<std::size_t R>(std::size_t r) noexcept {
     add_product<R>(a.from(r), panel, out.from(r), depth);
+  });
+}
+
+void multiply_cached(Rows<const float> a, CachedPanel panel, float scale, Rows<float> out, std::size_t rows,
+                     std::size_t columns, std::size_t depth) noexcept {
+  multiply_each(a, panel, scale, rows, columns, depth,
+                [&](std::size_t r, const float* product) noexcept { simd::copy(product, columns, out[r]); });
+}
+
+void add_cached_product(Rows<const float> a, CachedPanel panel, Rows<float> out, std::size_t rows,
+                        std::size_t columns, std::size_t depth) noexcept {
+  multiply_each(a, panel, 1, rows, columns, depth, [&](std::size_t r, const float* product) noexcept {
+    for (std::size_t c = 0; c < columns; c += simd::width)
+      simd::store(out[r] + c, simd::load(out[r] + c) + simd::load(product + c));
   });
 }
 

@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include "matmul.hpp"
+#include "ropewalk/bfloat16.hpp"
 #include "simd.hpp"
 
 /// A matrix that many rows are multiplied by, laid out so that the product reads it front to back: panels of
@@ -37,5 +38,24 @@ void multiply_panel(Rows<const float> a, const float* panel, float scale, Rows<f
 /// out[rows, panel_width] += a[rows, depth] · panel, of which these may be some of the rows.
 void add_panel_product(Rows<const float> a, const float* panel, Rows<float> out, std::size_t rows,
                        std::size_t depth) noexcept;
+
+/// A panel of a cache, from some row or column on: of floats, or else of bfloat16.
+struct CachedPanel {
+  const float* floats = nullptr;
+  const BFloat16* halves = nullptr;
+
+  CachedPanel from(std::size_t element) const noexcept {
+    if (floats != nullptr) return {.floats = floats + element};
+    return {.halves = halves + element};
+  }
+};
+
+/// As multiply_panel(), on a panel of a cache, for columns <= cached_columns.
+void multiply_cached(Rows<const float> a, CachedPanel panel, float scale, Rows<float> out, std::size_t rows,
+                     std::size_t columns, std::size_t depth) noexcept;
+
+/// As add_panel_product(), on a panel of a cache, for whole_panels(columns) of out.
+void add_cached_product(Rows<const float> a, CachedPanel panel, Rows<float> out, std::size_t rows,
+                        std::size_t columns, std::size_t depth) noexcept;
 
 }  // namespace ropewalk

@@ -7,6 +7,8 @@
 #include <utility>
 #include <xsimd/xsimd.hpp>
 
+#include "ropewalk/bfloat16.hpp"
+
 /// Before a loop whose body fills the registers as it stands.
 #if defined(__clang__)
 #define ROPEWALK_DO_NOT_UNROLL _Pragma("clang loop unroll(disable)")
@@ -22,6 +24,18 @@ inline constexpr std::size_t width = Vector::size;
 
 inline Vector load(const float* from) noexcept { return Vector::load_unaligned(from); }
 inline void store(float* to, const Vector& vector) noexcept { vector.store_unaligned(to); }
+
+/// Two vectors from memory.
+inline std::array<Vector, 2> load_two(const float* from) noexcept { return {load(from), load(from + width)}; }
+/// With a single load: zeros become the lower halves.
+inline std::array<Vector, 2> load_two(const BFloat16* from) noexcept {
+  using Halves = xsimd::batch<std::uint16_t>;
+  static_assert(Halves::size == 2 * width);
+  const Halves upper = Halves::load_unaligned(&from->bits);
+  const Halves lower(0);
+  return {xsimd::bitwise_cast<float>(xsimd::zip_lo(lower, upper)),
+          xsimd::bitwise_cast<float>(xsimd::zip_hi(lower, upper))};
+}
 
 namespace detail {
 
@@ -109,6 +123,24 @@ inline Vector at_least(const Vector& x, const Vector& bound) noexcept {
 /// (a0, b0, a1, b1, …): the low half of the lanes, and the high half.
 inline Vector interleave_low(const Vector& a, const Vector& b) noexcept { return xsimd::zip_lo(a, b); }
 inline Vector interleave_high(const Vector& a, const Vector& b) noexcept { return xsimd::zip_hi(a, b); }
+
+/// Of each of `width` vectors the sum of its lanes: the upper half is added to the lower one, until a lane is left.
+inline Vector sums(std::array<Vector, width> vectors) noexcept {
+  for (std::size_t half = width / 2; half > 0; half /= 2) {
+    for (std::size_t i = 0; i < half; ++i) {
+      vectors[i] =
+          interleave_low(vectors[i], vectors[i + half]) + interleave_high(vectors[i], vectors[i + half]);
+    }
+  }
+  return vectors[0];
+}
+
+/// The same of one vector, in the same order.
+inline float sum(const Vector& vector) noexcept {
+  std::array<Vector, width> vectors;
+  vectors.fill(vector);
+  return sums(vectors).get(0);
+}
 
 namespace detail {
 

@@ -41,7 +41,7 @@ async function measure(workload, entrants, machine, say) {
       contender.first = performance.now() - start;
       const got = await contender.read(result);
       wanted ??= got; // Where plain JavaScript has nothing to say, all are to agree.
-      compare(contender, workload, got, wanted);
+      contender.error = compare(contender, workload, got, wanted);
     }
     contenders.push(...(entrant.own ? variants : await best(variants)));
   }
@@ -78,18 +78,21 @@ async function best(variants) {
 
 const title = ({ name, variant }) => (variant ? `${name} (${variant})` : name);
 
-/** Throws unless a contender's result is what it should be. */
-function compare(contender, { name }, got, wanted) {
+/** How far off a contender's result is. Throws unless it is what it should be. */
+function compare(contender, { name, tolerance = TOLERANCE }, got, wanted) {
+  let error = 0;
   for (const [tensor, values] of Object.entries(wanted)) {
     // What stays in a contender's memory may show its last component alone.
     const [expected, given] =
       got.last === undefined ? [values, got[tensor]] : [values.subarray(-1), [got.last]];
     const difference = given ? largestDifference(expected, given) : Number.POSITIVE_INFINITY;
-    if (difference <= TOLERANCE) continue;
+    error = Math.max(error, difference);
+    if (difference <= tolerance) continue;
     throw new Error(
-      `${title(contender)} computes another ${tensor} of ${name}: off by ${difference}, of at most ${TOLERANCE}.`,
+      `${title(contender)} computes another ${tensor} of ${name}: off by ${difference}, of at most ${tolerance}.`,
     );
   }
+  return error;
 }
 
 function described(result) {

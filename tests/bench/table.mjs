@@ -116,7 +116,7 @@ function contestTable(place, results) {
     const lead = ahead === undefined ? "–" : win ? `**${ahead.toFixed(1)} ×**` : `${ahead.toFixed(1)} ×`;
     return row([
       workload.title,
-      `${cellOf(own)}${own.simd === "relaxed" ? " (relaxed)" : ""}`,
+      `${cellOf(own)}${own.simd === "relaxed" ? " (relaxed)" : ""}${offBy(workload, own)}`,
       ...times,
       lead,
       ceiling.text ?? "–",
@@ -143,6 +143,9 @@ function coldTable({ chromium }, results) {
 
 export const goalText = ({ text, reached, met }) =>
   met ? `${text} ✓` : `${text} ✗${reached === undefined ? "" : ` (${reached.toFixed(2)})`}`;
+
+/** Said where it is more than a rounding or two. */
+const offBy = ({ tolerance }, { error }) => (tolerance ? `, off by ${error.toExponential(0)}` : "");
 
 const cellOf = (one) => (one === undefined ? "–" : duration(one.median));
 

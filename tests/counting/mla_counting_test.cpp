@@ -80,9 +80,12 @@ void add_product(Rows<const float> a, Rows<const float> b, Rows<float> out, std:
 /// Of pairs that see each other alone. A latent that is key and value at once is read once.
 std::uint64_t attention_scratch_size(const AttentionExtents&) noexcept { return 0; }
 
-Status attention(HeadsView<const float> query, HeadsView<const float> key, HeadsView<const float> value,
+Status attention(HeadsView<const float> query, KeptHeads key, KeptHeads value,
                  const AttentionOptions& options, HeadsView<float> out, TensorView<float, 4>,
                  TensorView<float, 4>, TensorView<float, 1>) noexcept {
+  const auto row_of = [](const KeptHeads& heads, std::size_t b, std::size_t j, std::size_t h) {
+    return heads.floats + b * heads.batch_stride + j * heads.row_stride + h * heads.head_stride;
+  };
   Tally& tally = tallies[attend];
   const std::size_t group_size = query.n_heads / key.n_heads;
   for (std::size_t b = 0; b < query.batch; ++b) {
@@ -94,7 +97,7 @@ Status attention(HeadsView<const float> query, HeadsView<const float> key, Heads
         float sum = 0;
         for (std::size_t j = 0; j < key.len; ++j) {
           if (options.causal && j > i + static_cast<std::size_t>(options.query_offset)) break;
-          const float* const k = key.row(b, j, h / group_size);
+          const float* const k = row_of(key, b, j, h / group_size);
           note(tally.read, k, key.head_dim);
           float dot = 0;
           for (std::size_t c = 0; c < key.head_dim; ++c) dot += query.row(b, i, h)[c] * k[c];
@@ -105,7 +108,7 @@ Status attention(HeadsView<const float> query, HeadsView<const float> key, Heads
         float* const to = out.row(b, i, h);
         for (std::size_t c = 0; c < value.head_dim; ++c) to[c] = 0;
         for (std::size_t j = 0; j < weights.size(); ++j) {
-          const float* const v = value.row(b, j, h / group_size);
+          const float* const v = row_of(value, b, j, h / group_size);
           note(tally.read, v, value.head_dim);
           for (std::size_t c = 0; c < value.head_dim; ++c) to[c] += weights[j] / sum * v[c];
           tally.multiply_adds += static_cast<double>(value.head_dim);
@@ -158,6 +161,8 @@ std::vector<float> run(const MlaShape& shape, const MlaOptions& options, const M
   std::vector<float> latent_out(tokens * shape.n_heads * shape.kv_lora_rank);
   std::vector<float> heads(tokens * shape.n_heads * shape.v_head_dim);
   std::vector<float> out(tokens * shape.hidden_size);
+  std::vector<float> scratch(
+      mla_scratch_size(shape, options.form, extents.q_len, extents.kv_len, false, false));
 
   tallies = {};
   expanded.clear();
@@ -187,7 +192,7 @@ std::vector<float> run(const MlaShape& shape, const MlaOptions& options, const M
                              view(out),
                              {},
                              {},
-                             {}});
+                             view(scratch)});
   REQUIRE(status.ok());
   return out;
 }

@@ -165,17 +165,50 @@ class Heads {
   Buffer<float> storage_;
 };
 
+/// Keys or values in a cache between canaries, which is not full.
+template <class Element>
+class Cached {
+ public:
+  static constexpr std::size_t spare = 3;
+
+  Cached(const Problem& problem, bool are_keys, std::size_t dim, const std::vector<float>& values)
+      : shape_(problem.shape), are_keys_(are_keys), dim_(dim), storage_(empty(nullptr).size()) {
+    Heads rows(problem, shape_.kv_len, shape_.n_kv_heads, dim, values);
+    const CachedHeads<Element> cache = empty(storage_.values().data());
+    // What is not written is NaN, which must not show.
+    const Status status =
+        are_keys ? append_keys(rows.view(), 0, cache) : append_values(rows.view(), 0, cache);
+    REQUIRE_THAT(status, is_ok());
+    REQUIRE(storage_.intact());
+  }
+
+  KeptHeads view() {
+    const CachedHeads<Element> cache = empty(storage_.values().data());
+    return are_keys_ ? KeptHeads::keys(cache, shape_.kv_len) : KeptHeads::values(cache, shape_.kv_len);
+  }
+
+ private:
+  CachedHeads<Element> empty(Element* data) const {
+    const std::size_t capacity = shape_.kv_len + spare;
+    if (are_keys_) return {data, shape_.batch, shape_.n_kv_heads, dim_, capacity};
+    return {data, shape_.batch, shape_.n_kv_heads, capacity, dim_};
+  }
+
+  Shape shape_;
+  bool are_keys_;
+  std::size_t dim_;
+  Buffer<Element> storage_;
+};
+
 /// Calls the kernel as its docstring asks: with scratch of just the size it states.
-Result run(const Problem& problem, bool with_weights = true, bool with_scores = true) {
+Result run_on(const Problem& problem, KeptHeads key, KeptHeads value, bool with_weights, bool with_scores) {
   const auto [batch, q_len, kv_len, n_heads, n_kv_heads, head_dim, v_head_dim] = problem.shape;
   Heads query(problem, q_len, n_heads, head_dim, problem.query);
-  Heads key(problem, kv_len, n_kv_heads, head_dim, problem.key);
-  Heads value(problem, kv_len, n_kv_heads, v_head_dim, problem.value);
   Heads out(problem, q_len, n_heads, v_head_dim);
   Buffer<float> weights(batch * n_heads * q_len * kv_len);
   Buffer<float> scores(batch * n_heads * q_len * kv_len);
-  const auto room = static_cast<std::size_t>(
-      attention_scratch_size({q_len, kv_len, n_heads, n_kv_heads, head_dim, v_head_dim, with_weights}));
+  const auto room = static_cast<std::size_t>(attention_scratch_size(
+      {q_len, kv_len, n_heads, n_kv_heads, head_dim, v_head_dim, with_weights, key.in_panels()}));
   Buffer<float> scratch(room);
   // Between canaries as well, for the sanitizer to see a read past their ends.
   Buffer<std::int32_t> kv_lens(problem.kv_lens);
@@ -187,7 +220,7 @@ Result run(const Problem& problem, bool with_weights = true, bool with_scores = 
   if (!problem.bias.empty()) options.bias = {bias.values().data(), problem.bias_shape};
   REQUIRE(options.mask.size() == problem.mask.size());
   REQUIRE(options.bias.size() == problem.bias.size());
-  REQUIRE_THAT(attention(query.view(), key.view(), value.view(), options, out.view(),
+  REQUIRE_THAT(attention(query.view(), key, value, options, out.view(),
                          with_weights ? weights.view(batch, n_heads, q_len, kv_len) : TensorView<float, 4>{},
                          with_scores ? scores.view(batch, n_heads, q_len, kv_len) : TensorView<float, 4>{},
                          scratch.view(room)),
@@ -199,6 +232,21 @@ Result run(const Problem& problem, bool with_weights = true, bool with_scores = 
   if (!with_weights) REQUIRE(weights.untouched());
   if (!with_scores) REQUIRE(scores.untouched());
   return {out.copy(), weights.copy(), scores.copy()};
+}
+
+Result run(const Problem& problem, bool with_weights = true, bool with_scores = true) {
+  const auto [batch, q_len, kv_len, n_heads, n_kv_heads, head_dim, v_head_dim] = problem.shape;
+  Heads key(problem, kv_len, n_kv_heads, head_dim, problem.key);
+  Heads value(problem, kv_len, n_kv_heads, v_head_dim, problem.value);
+  return run_on(problem, key.view(), value.view(), with_weights, with_scores);
+}
+
+/// The same where keys and values are those of a cache.
+template <class Element = float>
+Result run_cached(const Problem& problem, bool with_weights = true, bool with_scores = true) {
+  Cached<Element> key(problem, true, problem.shape.head_dim, problem.key);
+  Cached<Element> value(problem, false, problem.shape.v_head_dim, problem.value);
+  return run_on(problem, key.view(), value.view(), with_weights, with_scores);
 }
 
 reference::AttentionResult exact(const Problem& problem) {
@@ -232,17 +280,24 @@ void require_keeps_its_bounds(const Problem& problem) {
   CAPTURE(options.softmax_scale, options.softcap, options.score_stage, problem.format, problem.spare);
   CAPTURE(problem.kv_lens, problem.mask_shape, problem.bias_shape);
   const reference::AttentionResult want = exact(problem);
-  const Result got = run(problem);
-  REQUIRE_THAT(got.weights, is_within(want.weights, bound));
-  REQUIRE_THAT(got.out, is_within(want.out, bound * largest_magnitude(problem.value)));
-  require_scores_within(got.scores, want.scores);
-  // What is asked for beside the output changes nothing.
-  for (const bool with_weights : {false, true}) {
-    for (const bool with_scores : {false, true}) {
-      const Result other = run(problem, with_weights, with_scores);
-      REQUIRE_THAT(other.out, has_bits_of(got.out));
-      if (with_weights) REQUIRE_THAT(other.weights, has_bits_of(got.weights));
-      if (with_scores) REQUIRE_THAT(other.scores, has_bits_of(got.scores));
+  for (const bool cached : {false, true}) {
+    CAPTURE(cached);
+    const auto got_with = [&](bool with_weights, bool with_scores) {
+      return cached ? run_cached(problem, with_weights, with_scores)
+                    : run(problem, with_weights, with_scores);
+    };
+    const Result got = got_with(true, true);
+    REQUIRE_THAT(got.weights, is_within(want.weights, bound));
+    REQUIRE_THAT(got.out, is_within(want.out, bound * largest_magnitude(problem.value)));
+    require_scores_within(got.scores, want.scores);
+    // What is asked for beside the output changes nothing.
+    for (const bool with_weights : {false, true}) {
+      for (const bool with_scores : {false, true}) {
+        const Result other = got_with(with_weights, with_scores);
+        REQUIRE_THAT(other.out, has_bits_of(got.out));
+        if (with_weights) REQUIRE_THAT(other.weights, has_bits_of(got.weights));
+        if (with_scores) REQUIRE_THAT(other.scores, has_bits_of(got.scores));
+      }
     }
   }
 }
@@ -1077,6 +1132,35 @@ TEST_CASE("grouped heads are heads whose keys and values are repeated", "[attent
   }
   REQUIRE_THAT(run(repeated).weights, has_bits_of(run(grouped).weights));
   REQUIRE_THAT(run(repeated).out, has_bits_of(run(grouped).out));
+}
+
+/// A cache of bfloat16 gives what one of the floats gives that they stand for.
+void require_same_in_bfloat16(Problem problem) {
+  for (std::vector<float>* const kept : {&problem.key, &problem.value}) {
+    for (float& number : *kept) number = static_cast<float>(BFloat16(number));
+  }
+  const auto [batch, q_len, kv_len, n_heads, n_kv_heads, head_dim, v_head_dim] = problem.shape;
+  CAPTURE(batch, q_len, kv_len, n_heads, n_kv_heads, head_dim, v_head_dim, problem.format);
+  const Result want = run_cached(problem);
+  const Result got = run_cached<BFloat16>(problem);
+  REQUIRE_THAT(got.out, has_bits_of(want.out));
+  REQUIRE_THAT(got.weights, has_bits_of(want.weights));
+  REQUIRE_THAT(got.scores, has_bits_of(want.scores));
+}
+
+TEST_CASE("bfloat16 is the floats it stands for", "[attention][bfloat16]") {
+  Random random(40);
+  for (const std::size_t size : sizes) {
+    for (const std::size_t q_len : Sizes{1, 4, 5, 35}) {
+      require_same_in_bfloat16(make_problem(random, {1, q_len, size, 2, 2, 8, 8}));
+      require_same_in_bfloat16(make_problem(random, {1, q_len, 11, 2, 1, size, 8}, {.causal = true}));
+      require_same_in_bfloat16(make_problem(random, {1, q_len, 11, 2, 1, 8, size}, {.causal = true}));
+    }
+  }
+  for (int attempt = 0; attempt < 500; ++attempt) {
+    CAPTURE(attempt);
+    require_same_in_bfloat16(any_problem(random));
+  }
 }
 
 TEST_CASE("a causal row is full attention on its prefix", "[attention][causal]") {

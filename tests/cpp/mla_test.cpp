@@ -121,8 +121,8 @@ struct Call {
         out(tokens() * shape.hidden_size),
         weights(with_weights ? square() : 0),
         scores(with_weights ? square() : 0),
-        scratch(
-            static_cast<std::size_t>(mla_scratch_size(shape, how.form, of.q_len, of.kv_len, with_weights))) {}
+        scratch(static_cast<std::size_t>(
+            mla_scratch_size(shape, how.form, of.q_len, of.kv_len, with_weights, false))) {}
 
   bool is_naive() const { return options.form == MlaForm::naive; }
   std::size_t tokens() const { return extents.batch * extents.q_len; }
@@ -481,7 +481,7 @@ TEST_CASE("mla refuses what does not fit, and writes nothing", "[mla][errors]") 
       }
       wrong(
           "scratch", [](T& t) -> auto& { return t.scratch; },
-          static_cast<std::size_t>(mla_scratch_size(layer.shape, form, 3, 3, weights_too)));
+          static_cast<std::size_t>(mla_scratch_size(layer.shape, form, 3, 3, weights_too, false)));
 
       // Lengths that contradict each other.
       const auto lengths = [&](const MlaExtents& extents, const char* name, std::size_t given) {

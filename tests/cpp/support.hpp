@@ -20,6 +20,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "ropewalk/bfloat16.hpp"
 #include "ropewalk/status.hpp"
 #include "ropewalk/tensor_view.hpp"
 
@@ -157,6 +158,7 @@ class Buffer {
   static T canary() {
     if constexpr (std::same_as<T, float>) return std::bit_cast<float>(0x7fca11edU);
     if constexpr (std::same_as<T, double>) return std::bit_cast<double>(0x7ffca11edca11edcU);
+    if constexpr (std::same_as<T, BFloat16>) return BFloat16(not_a_number);
     if constexpr (std::integral<T>) return static_cast<T>(0x5ca11edc);
   }
 

@@ -77,6 +77,7 @@ export type NumberKind =
 /** What an argument may be of a few words. */
 export const choices = {
   layout: ["interleaved", "half"],
+  dtype: ["float32", "bfloat16"],
   format: ["bshd", "bhsd"],
   side: ["query", "key"],
   scoreStage: ["raw", "softcapped", "masked"],
@@ -666,7 +667,10 @@ const caches = (engine: Ropewalk): Call[] => {
   return [
     call<KvCacheOptions>(
       "kvCache",
-      { batch: 2, capacity: 5, nKvHeads: 2, headDim: 3, vHeadDim: 4, format: "bhsd" },
+      {
+        ...{ batch: 2, capacity: 5, nKvHeads: 2, headDim: 3, vHeadDim: 4 },
+        ...{ format: "bhsd", dtype: "bfloat16" },
+      },
       {
         batch: "size",
         capacity: "size",
@@ -674,17 +678,18 @@ const caches = (engine: Ropewalk): Call[] => {
         headDim: "size",
         vHeadDim: "size",
         format: "format",
+        dtype: "dtype",
       },
       {
         // The memory is given back at once, and what there is to say of it is the answer.
         on: {
           kvCache(options: KvCacheOptions) {
             using made = engine.kvCache(options);
-            const { batch, capacity, nKvHeads, headDim, vHeadDim, format, length, bytesUsed } = made;
-            return { batch, capacity, nKvHeads, headDim, vHeadDim, format, length, bytesUsed };
+            const { batch, capacity, nKvHeads, headDim, vHeadDim, format, dtype, length, bytesUsed } = made;
+            return { batch, capacity, nKvHeads, headDim, vHeadDim, format, dtype, length, bytesUsed };
           },
         },
-        optional: ["batch", "vHeadDim", "format"],
+        optional: ["batch", "vHeadDim", "format", "dtype"],
         freeSizes: ["batch", "capacity", "nKvHeads", "headDim", "vHeadDim"],
       },
     ),

@@ -599,7 +599,7 @@ const latentBetweens: Between[] = [
       ["of other values", { vHeadDim: 4 }],
       ["of values as long as its keys", { headDim: 6, vHeadDim: 6 }],
       ["of fewer sequences", { batch: 1 }],
-      ["in bhsd", { format: "bhsd" }],
+      ["in bfloat16", { dtype: "bfloat16" }],
     ] as const
   ).map(([what, other]) =>
     between("mla (KvCache)", `a cache ${what}`, "cache", "bad_shape", () => ({
@@ -1043,8 +1043,9 @@ const betweens: Between[] = [
   between("kvCache", "values that overflow", "capacity", "bad_shape", () => ({ vHeadDim: 2 ** 30 })),
   between("kvCache", "no memory for the keys", "capacity", "out_of_memory", () => ({
     batch: 1,
-    capacity: 2 ** 29,
+    capacity: 2 ** 25,
     nKvHeads: 1,
+    headDim: 16,
     vHeadDim: 1,
   })),
   // Room for the keys alone would be there, and is not taken.

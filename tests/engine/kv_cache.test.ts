@@ -7,22 +7,36 @@ import * as plain from "./plain.ts";
 const engine = await loadRopewalk();
 
 const shapes: Required<KvCacheOptions>[] = [
-  { format: "bshd", batch: 1, capacity: 6, nKvHeads: 1, headDim: 1, vHeadDim: 1 },
-  { format: "bshd", batch: 2, capacity: 7, nKvHeads: 3, headDim: 4, vHeadDim: 5 },
-  { format: "bhsd", batch: 1, capacity: 6, nKvHeads: 2, headDim: 6, vHeadDim: 3 },
-  { format: "bhsd", batch: 3, capacity: 9, nKvHeads: 2, headDim: 3, vHeadDim: 8 },
+  { format: "bshd", batch: 1, capacity: 6, nKvHeads: 1, headDim: 1, vHeadDim: 1, dtype: "float32" },
+  { format: "bshd", batch: 2, capacity: 7, nKvHeads: 3, headDim: 4, vHeadDim: 5, dtype: "float32" },
+  { format: "bhsd", batch: 1, capacity: 6, nKvHeads: 2, headDim: 6, vHeadDim: 3, dtype: "float32" },
+  { format: "bhsd", batch: 3, capacity: 9, nKvHeads: 2, headDim: 3, vHeadDim: 8, dtype: "float32" },
+  { format: "bshd", batch: 2, capacity: 7, nKvHeads: 3, headDim: 5, vHeadDim: 3, dtype: "bfloat16" },
+  { format: "bhsd", batch: 1, capacity: 6, nKvHeads: 2, headDim: 3, vHeadDim: 8, dtype: "bfloat16" },
 ];
 
-/** Keys and values of `len` tokens for such a cache. */
+/** Keys and values of `len` tokens for such a cache, which it keeps just as they are. */
 const tokens = (
-  { batch = 1, nKvHeads, headDim, vHeadDim = headDim }: KvCacheOptions,
+  { batch = 1, nKvHeads, headDim, vHeadDim = headDim, dtype = "float32" }: KvCacheOptions,
   len: number,
   seed = 1,
-) => ({
-  key: plain.noise(batch * len * nKvHeads * headDim, 2 * seed),
-  value: plain.noise(batch * len * nKvHeads * vHeadDim, 2 * seed + 1),
-  len,
-});
+) => {
+  const some = (dim: number, stream: number) => {
+    const numbers = plain.noise(batch * len * nKvHeads * dim, 2 * seed + stream);
+    if (dtype === "bfloat16") for (const i of numbers.keys()) numbers[i] = upperHalf(numbers[i] as number);
+    return numbers;
+  };
+  return { key: some(headDim, 0), value: some(vHeadDim, 1), len };
+};
+
+/** The number without the lower half of its bits. */
+function upperHalf(number: number): number {
+  const view = new DataView(new ArrayBuffer(4));
+  view.setFloat32(0, number);
+  view.setUint16(2, 0);
+  return view.getFloat32(0);
+}
+
 type Tokens = ReturnType<typeof tokens>;
 
 const headsOf = ({ format = "bshd", batch = 1, nKvHeads, headDim }: KvCacheOptions, len: number) => ({
@@ -42,6 +56,15 @@ function joined(shape: Required<KvCacheOptions>, first: Tokens, second: Tokens):
 
 const content = ({ key, value }: Tokens) => ({ key, value });
 
+type Outputs = Record<"out" | "weights" | "scores", Float32Array>;
+
+/** Within a rounding or two: what is in a cache is summed up in another order. */
+function expectClose(made: Outputs, wanted: Outputs): void {
+  plain.expectClose(made.out, wanted.out, 2 ** -19);
+  plain.expectClose(made.weights, wanted.weights, 2 ** -19);
+  plain.expectClose(made.scores, wanted.scores, 2 ** -19);
+}
+
 function errorOf(attempt: () => unknown): RopewalkError {
   try {
     attempt();
@@ -53,12 +76,13 @@ function errorOf(attempt: () => unknown): RopewalkError {
 }
 
 describe.each(shapes)("a cache, %o", (shape) => {
-  const bytesPerToken = 4 * shape.batch * shape.nKvHeads * (shape.headDim + shape.vHeadDim);
+  const bytesPerElement = shape.dtype === "float32" ? 4 : 2;
+  const bytesPerToken = bytesPerElement * shape.batch * shape.nKvHeads * (shape.headDim + shape.vHeadDim);
 
   test("is empty to begin with, and says what it is", () => {
     using cache = engine.kvCache(shape);
-    const { format, batch, capacity, nKvHeads, headDim, vHeadDim } = cache;
-    expect({ format, batch, capacity, nKvHeads, headDim, vHeadDim }).toEqual(shape);
+    const { format, batch, capacity, nKvHeads, headDim, vHeadDim, dtype } = cache;
+    expect({ format, batch, capacity, nKvHeads, headDim, vHeadDim, dtype }).toEqual(shape);
     expect([cache.length, cache.bytesUsed]).toEqual([0, 0]);
     expect(cache.read()).toEqual({ key: new Float32Array(0), value: new Float32Array(0) });
   });
@@ -196,11 +220,12 @@ describe.each(shapes)("a cache, %o", (shape) => {
         const asked = { ...more, weights: true, scores: true } as const;
         const made = engine.attention({ query, cache, qLen: 2, nHeads, ...asked });
         const whole = { ...sizes, query, key, value, kvLen: length };
-        expect(made).toEqual(engine.attention({ ...whole, queryOffset: length - 2, ...asked }));
+        expectClose(made, engine.attention({ ...whole, queryOffset: length - 2, ...asked }));
         const rules = { ...more, queryOffset: length - 2 };
         plain.expectClose(made.out, plain.attention(query, key, value, whole, rules).out, 2 ** -19);
         // And elsewhere, if that is said.
-        expect(engine.attention({ query, cache, qLen: 2, nHeads, queryOffset: 0, ...asked })).toEqual(
+        expectClose(
+          engine.attention({ query, cache, qLen: 2, nHeads, queryOffset: 0, ...asked }),
           engine.attention({ ...whole, queryOffset: 0, ...asked }),
         );
       }
@@ -237,6 +262,52 @@ describe.each(shapes)("a cache, %o", (shape) => {
       });
       plain.expectClose(out, part({ ...queries, headDim: vHeadDim }, all, s), 2 ** -19);
     }
+  });
+});
+
+describe("a cache in bfloat16", () => {
+  const shape = { capacity: 200, nKvHeads: 2, headDim: 24, vHeadDim: 17 };
+
+  test("keeps each number to the nearest, within 2^-8 of it", () => {
+    using cache = engine.kvCache({ ...shape, dtype: "bfloat16" });
+    const given = tokens(shape, 200);
+    cache.append(given);
+    const { key, value } = cache.read();
+    let off = 0;
+    for (const [kept, all] of [
+      [key, given.key],
+      [value, given.value],
+    ] as const) {
+      for (const [i, number] of all.entries()) {
+        expect(kept[i]).toBe(upperHalf(kept[i] as number));
+        const error = Math.abs((kept[i] as number) - number);
+        expect(error).toBeLessThanOrEqual(2 ** -8 * Math.abs(number));
+        off = Math.max(off, error / Math.abs(number));
+      }
+    }
+    // Cut off they would be off by twice that.
+    expect(off).toBeGreaterThan(0.95 * 2 ** -8);
+  });
+
+  test("is off in attention by no more than its docstring says", () => {
+    const { nKvHeads, headDim, vHeadDim } = shape;
+    for (const seed of [1, 2, 3]) {
+      using cache = engine.kvCache({ ...shape, dtype: "bfloat16" });
+      const { key, value, len } = tokens(shape, 200, seed);
+      cache.append({ key, value, len });
+      const query = plain.noise(nKvHeads * headDim, 9 + seed);
+      const { out } = engine.attention({ query, cache, qLen: 1, nHeads: nKvHeads });
+      const sizes = { batch: 1, qLen: 1, kvLen: len, nHeads: nKvHeads, nKvHeads, headDim, vHeadDim };
+      const exact = plain.attention(query, key, value, sizes, {}).out;
+      const most = value.reduce((largest, number) => Math.max(largest, Math.abs(number)), 0);
+      plain.expectClose(out, exact, 2 ** -8 * most);
+    }
+  });
+
+  test("is refused under another name", () => {
+    const error = errorOf(() => engine.kvCache({ ...shape, dtype: "float16" as never }));
+    expect([error.code, error.argument, error.given]).toEqual(["bad_value", "dtype", "float16"]);
+    expect(error.allowed).toContain("bfloat16");
   });
 });
 
@@ -373,7 +444,7 @@ describe("a cache", () => {
       weights: true,
       scores: true,
     });
-    expect(engine.attention({ ...heads, cache, weights: true, scores: true })).toEqual(plainly);
+    expectClose(engine.attention({ ...heads, cache, weights: true, scores: true }), plainly);
   });
 });
 

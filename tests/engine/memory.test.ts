@@ -70,16 +70,22 @@ describe(`${manyTimes} times over, the memory stays as it is`, () => {
     stays(() => bufferOf(engine, kind, 100).delete(), manyTimes);
   });
 
-  test("a cache that is filled, attended to, read and emptied", { timeout: 60_000 }, () => {
-    const [key, query] = [new Float32Array(12).fill(1), new Float32Array(6)];
-    using cache = engine.kvCache({ capacity: 4, nKvHeads: 1, headDim: 6 });
-    stays(() => {
-      cache.append({ key, value: key, len: 2 });
-      engine.attention({ query, cache, qLen: 1, nHeads: 1 });
-      cache.read();
-      cache.truncate(0);
-    }, manyTimes);
-  });
+  const dtypes = [{ dtype: "float32" }, { dtype: "bfloat16" }] as const;
+
+  test.each(dtypes)(
+    "a cache of $dtype, filled, attended to, read and emptied",
+    { timeout: 60_000 },
+    ({ dtype }) => {
+      const [key, query] = [new Float32Array(12).fill(1), new Float32Array(6)];
+      using cache = engine.kvCache({ capacity: 4, nKvHeads: 1, headDim: 6, dtype });
+      stays(() => {
+        cache.append({ key, value: key, len: 2 });
+        engine.attention({ query, cache, qLen: 1, nHeads: 1 });
+        cache.read();
+        cache.truncate(0);
+      }, manyTimes);
+    },
+  );
 
   test("a cache of latents that is filled, attended to, read and emptied", { timeout: 60_000 }, () => {
     using cache = engine.latentCache({ capacity: 4, kvLoraRank: 2, qkRopeHeadDim: 2 });
@@ -165,16 +171,18 @@ describe("at sixty times a second, tensors of the caller's make no garbage", () 
     using key = engine.f32(12);
     using query = engine.f32(6);
     using out = engine.f32(6);
-    using cache = engine.kvCache({ capacity: 4, nKvHeads: 1, headDim: 6 });
-    const [added, asked] = [
-      { key, value: key, len: 2 },
-      { query, cache, qLen: 1, nHeads: 1, out },
-    ];
-    expectNone(() => {
-      cache.append(added);
-      engine.attention(asked);
-      cache.truncate(0);
-    });
+    for (const dtype of ["float32", "bfloat16"] as const) {
+      using cache = engine.kvCache({ capacity: 4, nKvHeads: 1, headDim: 6, dtype });
+      const [added, asked] = [
+        { key, value: key, len: 2 },
+        { query, cache, qLen: 1, nHeads: 1, out },
+      ];
+      expectNone(() => {
+        cache.append(added);
+        engine.attention(asked);
+        cache.truncate(0);
+      });
+    }
     using latents = engine.f32(8);
     using kept = engine.latentCache({ capacity: 4, kvLoraRank: 2, qkRopeHeadDim: 2 });
     const rows = { latents, len: 2 };
@@ -382,7 +390,7 @@ describe("the module behind the engine", () => {
 
   test("keeps nothing of a call with many numbers, taken or refused", async () => {
     const module = await rawModule();
-    const room = module.attention_scratch_size(2, 3, 1, 1, 4, 2, false);
+    const room = module.attention_scratch_size(2, 3, 1, 1, 4, 2, false, false);
     const [query, key, value, out, scratch] = [8, 12, 6, 4, room].map((length) =>
       module.F32Buffer.allocate(length),
     );
@@ -390,9 +398,10 @@ describe("the module behind the engine", () => {
     value.view().set([1, 2, 3, 4, 5, 6]);
     const attend = (kvLen = 3) =>
       module.attention(
-        ...[query, key, value, null, null, null],
+        // Behind key and value those of bfloat16, then kv_lens, mask, bias.
+        ...[query, key, value, null, null, null, null, null],
         // format, batch, q_len, n_heads, kv_len, kv_capacity, n_kv_heads, head_dim, v_head_dim
-        ...[module.HeadsFormat.bshd, 1, 2, 1, kvLen, 3, 1, 4, 2],
+        ...[module.HeadsFormat.bshd, 1, 2, 1, kvLen, 0, 1, 4, 2],
         // query_offset, causal, left_window_size, right_window_size, softmax_scale, softcap, score_stage
         ...[0, false, -1, -1, 1, 0, module.ScoreStage.masked],
         ...[1, 1, 1, 1, 1, 1, 1, 1, out, null, null, scratch],
@@ -410,7 +419,7 @@ describe("the module behind the engine", () => {
     out.view().fill(777);
     for (let i = 0; i < 20_000; i++) {
       const failure = attend(4);
-      if (i < 4) expect(failure).toMatchObject({ code: "bad_shape", argument: "key", given: 4 });
+      if (i < 4) expect(failure).toMatchObject({ code: "bad_shape", argument: "key", given: 12 });
     }
     expect(Array.from(out.view())).toEqual(new Array(4).fill(777));
     expect(module.count_emval_handles()).toBe(handles);
@@ -434,15 +443,17 @@ describe("the module behind the engine", () => {
     );
     const x = f32(2);
     const scratch = f32(
-      ...new Array(module.mla_scratch_size(1, 1, 1, 2, 1, module.MlaForm.absorbed, 1, 1, false)).fill(0),
+      ...new Array(module.mla_scratch_size(1, 1, 1, 2, 1, module.MlaForm.absorbed, 1, 1, false, false)).fill(
+        0,
+      ),
     );
     const cost = module.F64Buffer.allocate(6);
     const call = (qLen = 1) =>
       module.mla(
         // form, causal, softmax_scale, epsilon
         ...[...shape, module.MlaForm.absorbed, false, 1, 0],
-        // batch, q_len, kv_len, latent_len, latent_capacity, expanded_capacity
-        ...[1, qLen, 1, 1, 1, 0],
+        // batch, q_len, kv_len, latent_len, latent_capacity, expanded_capacity, is_cache
+        ...[1, qLen, 1, 1, 1, 0, false],
         ...[x, null, null, qProj, kvAProj, kvALayernorm, kvBProj, oProj, cos, sin],
         ...[latents, null, query, null, null, latentQuery, latentOut, heads, out, null, null, scratch],
       );

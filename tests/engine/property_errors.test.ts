@@ -142,7 +142,7 @@ const mlaMistakes = (options: Mla): Mistakes => {
     "a cache of other heads": () => kvCache({ nKvHeads: nHeads + 1 }),
     "a cache of other keys": () => kvCache({ headDim: headDim + 1 }),
     "a cache of other values": () => kvCache({ vHeadDim: vHeadDim + 1 }),
-    "a cache in another format": () => kvCache({ format: "bhsd" }),
+    "a cache of bfloat16": () => kvCache({ dtype: "bfloat16" }),
     "absorbed on heads": () => ({ ...kvCache({}), form: "absorbed" }),
     ...(qLen > 1 && {
       "a cache that is too small": () => latentCache({ capacity: qLen - 1 }),

@@ -154,7 +154,7 @@ describe("threads", () => {
     const [module, single] = await Promise.all([2, 1].map((n) => createThreaded(n, bytes, startThread)));
     const [seqLen, nHeads, headDim] = [200, 4, 32];
     const [ofTwo, ofOne] = [module, single].map((one) =>
-      one.attention_scratch_size(seqLen, seqLen, nHeads, nHeads, headDim, headDim, false),
+      one.attention_scratch_size(seqLen, seqLen, nHeads, nHeads, headDim, headDim, false, false),
     );
     const length = seqLen * nHeads * headDim;
     const [query, key, value, out, scratch] = [length, length, length, length, ofTwo].map((n) =>
@@ -163,8 +163,8 @@ describe("threads", () => {
     query.view().fill(1);
     const attend = () =>
       module.attention(
-        ...[query, key, value, null, null, null, module.HeadsFormat.bshd],
-        ...[1, seqLen, nHeads, seqLen, seqLen, nHeads, headDim, headDim],
+        ...[query, key, value, null, null, null, null, null, module.HeadsFormat.bshd],
+        ...[1, seqLen, nHeads, seqLen, 0, nHeads, headDim, headDim],
         ...[0, true, -1, -1, 1, 0, module.ScoreStage.masked],
         ...[1, 1, 1, 1, 1, 1, 1, 1, out, null, null, scratch],
       );

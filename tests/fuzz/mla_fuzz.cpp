@@ -56,7 +56,7 @@ Sizes sizes_of(const MlaShape& shape, MlaForm form, const MlaExtents& extents, b
           .out = tokens * hidden,
           .square = tokens * n_heads * kv_len,
           .scratch = static_cast<Number>(
-              mla_scratch_size(shape, form, extents.q_len, extents.kv_len, with_weights))};
+              mla_scratch_size(shape, form, extents.q_len, extents.kv_len, with_weights, false))};
 }
 
 struct Call {
@@ -211,7 +211,7 @@ void require_rows(std::span<const float> got, const std::vector<double>& want, s
 
 /// Where a token's new numbers are the reference's.
 void check_reference(Call& call, const std::vector<reference::MlaResult>& want) {
-  const auto [batch, q_len, kv_len, latent_len, latent_capacity, expanded_capacity] = call.extents;
+  const auto [batch, q_len, kv_len, latent_len, latent_capacity, expanded_capacity, is_cache] = call.extents;
   const MlaShape& shape = call.shape;
   const std::size_t first = kv_len - q_len;
   const std::size_t query = shape.n_heads * shape.qk_head_dim();
@@ -246,7 +246,7 @@ void check_reference(Call& call, const std::vector<reference::MlaResult>& want) 
 
 /// What was kept of earlier tokens, and the room behind the last one, stay as they were.
 void check_kept(Call& call, const Call& before) {
-  const auto [batch, q_len, kv_len, latent_len, latent_capacity, expanded_capacity] = call.extents;
+  const auto [batch, q_len, kv_len, latent_len, latent_capacity, expanded_capacity, is_cache] = call.extents;
   const MlaShape& shape = call.shape;
   Call old = before;
   const auto restored = [&](Tensor& now, Tensor& then, std::size_t capacity, std::size_t width,

@@ -231,21 +231,23 @@ function broadcast<K extends "f32" | "u8">(
 /** Keys or values: those of a past, those behind them, and the tensor that both are joined in. */
 function join(
   module: wasm.MainModule,
-  past: Slot<"f32">,
-  added: Slot<"f32">,
+  past: OptionalSlot<"f32">,
+  added: OptionalSlot<"f32">,
   pastLens: Slot<"i32">,
-  joined: Slot<"f32">,
+  joined: OptionalSlot<"f32">,
   batch: number,
   outer: number,
   pastLen: number,
   kvLen: number,
   inner: number,
 ) {
-  const { handle } = joined;
   const len = kvLen - pastLen;
+  // All are given: a past is never beside a cache.
+  const [first, second] = [past.handle as wasm.F32Buffer, added.handle as wasm.F32Buffer];
+  const handle = joined.handle as wasm.F32Buffer;
   return (
-    module.write_cache(past.handle, null, batch, outer, pastLen, kvLen, inner, false, handle) ??
-    module.write_cache(added.handle, pastLens.handle, batch, outer, len, kvLen, inner, false, handle)
+    module.write_cache(first, null, batch, outer, pastLen, kvLen, inner, false, handle) ??
+    module.write_cache(second, pastLens.handle, batch, outer, len, kvLen, inner, false, handle)
   );
 }
 
@@ -277,12 +279,15 @@ export function attention<Options extends AttentionOptions>(caller: Caller, opti
   const stage = check.oneOf("scoreStage", check.or(given.scoreStage, "masked"), scoreStages);
 
   const query = headsInput(caller, "query", given.query, batch, qLen, nHeads, headDim);
-  const key = cache
-    ? caller.input("f32", "cache", cache.buffer(0))
-    : headsInput(caller, "key", given.key, batch, len, nKvHeads, headDim);
-  const value = cache
-    ? caller.input("f32", "cache", cache.buffer(1))
-    : headsInput(caller, "value", given.value, batch, len, nKvHeads, vHeadDim);
+  const halves = cache?.isHalf ? cache : undefined;
+  const keyHalves = halves?.halves(caller, 0) ?? notGiven;
+  const valueHalves = halves?.halves(caller, 1) ?? notGiven;
+  const key = halves
+    ? notGiven
+    : (cache?.floats(caller, 0) ?? headsInput(caller, "key", given.key, batch, len, nKvHeads, headDim));
+  const value = halves
+    ? notGiven
+    : (cache?.floats(caller, 1) ?? headsInput(caller, "value", given.value, batch, len, nKvHeads, vHeadDim));
   const pastKey = isBehindPast
     ? headsInput(caller, "pastKey", given.pastKey, batch, pastLen, nKvHeads, headDim)
     : key;
@@ -313,6 +318,7 @@ export function attention<Options extends AttentionOptions>(caller: Caller, opti
     headDim,
     vHeadDim,
     weights.isGiven,
+    cache !== undefined,
   );
   const scratch = caller.scratch("f32", "scratch", check.elements("scratch", room, 1));
 
@@ -329,6 +335,8 @@ export function attention<Options extends AttentionOptions>(caller: Caller, opti
       query.handle,
       allKeys.handle,
       allValues.handle,
+      keyHalves.handle,
+      valueHalves.handle,
       kvLens.handle,
       mask.handle,
       bias.handle,
@@ -337,7 +345,7 @@ export function attention<Options extends AttentionOptions>(caller: Caller, opti
       qLen,
       nHeads,
       kvLen,
-      cache?.capacity ?? kvLen,
+      cache?.capacity ?? 0,
       nKvHeads,
       headDim,
       vHeadDim,

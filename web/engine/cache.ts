@@ -1,8 +1,14 @@
 /** What caches have in common, whatever they keep of a token. */
-import { type F32Buffer, outOfMemory } from "./buffers.js";
+import { type Buffer, bytesPerElement, outOfMemory } from "./buffers.js";
 import * as check from "./checks.js";
 import { RopewalkError } from "./errors.js";
-import type { Caller } from "./tensors.js";
+import type { Caller, Slot } from "./tensors.js";
+
+/** What a cache keeps numbers as: `bfloat16`, the upper half of a float32, takes half the memory and half the reading. */
+export type CacheDtype = "float32" | "bfloat16";
+
+/** A new buffer of a cache. */
+export type Allocate = (kind: "f32" | "u8", length: number) => Buffer<"f32" | "u8">;
 
 /**
  * Room in the engine's memory for what is kept of `capacity` tokens. JavaScript does not collect that memory. Give it back
@@ -15,25 +21,31 @@ export abstract class Cache implements Disposable {
   readonly capacity: number;
   /** Sequences. */
   readonly batch: number;
+  /** What its numbers are kept as. */
+  readonly dtype: CacheDtype;
   readonly #caller: Caller;
-  readonly #buffers: F32Buffer[] = [];
+  readonly #buffers: Buffer<"f32" | "u8">[] = [];
   #length = 0;
   #isDeleted = false;
 
-  /** `lengths` are those of its buffers. @internal */
+  /** `sizes` are the elements of its buffers. @internal */
   constructor(
     caller: Caller,
-    allocate: (length: number) => F32Buffer,
-    extents: { batch: number; capacity: number },
-    lengths: number[],
+    allocate: Allocate,
+    extents: { batch: number; capacity: number; dtype: CacheDtype },
+    sizes: number[],
   ) {
     this.batch = extents.batch;
     this.capacity = extents.capacity;
+    this.dtype = extents.dtype;
     this.#caller = caller;
-    const bytes = 4 * lengths.reduce((sum, length) => sum + length, 0);
-    if (!caller.module.can_allocate(bytes)) throw outOfMemory("capacity", bytes);
+    // Embind has no buffer of halves: those are bytes.
+    const kind = this.isHalf ? "u8" : "f32";
+    const bytes = sizes.map((size) => size * this.bytesPerElement);
+    const all = bytes.reduce((sum, one) => sum + one, 0);
+    if (!caller.module.can_allocate(all)) throw outOfMemory("capacity", all);
     try {
-      for (const length of lengths) this.#buffers.push(allocate(length));
+      for (const one of bytes) this.#buffers.push(allocate(kind, one / bytesPerElement[kind]));
     } catch (error) {
       this.delete();
       throw error;
@@ -43,8 +55,18 @@ export abstract class Cache implements Disposable {
   /** What it is called in messages. @internal */
   protected abstract readonly kind: string;
 
-  /** Bytes of what it holds, as float32. */
+  /** Bytes of what it holds. */
   abstract get bytesUsed(): number;
+
+  /** @internal */
+  protected get bytesPerElement(): number {
+    return this.isHalf ? 2 : 4;
+  }
+
+  /** Whether its numbers are bfloat16. @internal */
+  get isHalf(): boolean {
+    return this.dtype === "bfloat16";
+  }
 
   /** Tokens that it holds of each sequence. */
   get length(): number {
@@ -73,9 +95,28 @@ export abstract class Cache implements Disposable {
     return this.#isDeleted ? `deleted ${this.kind}` : this.kind;
   }
 
-  /** One of its buffers. @internal */
-  buffer(index: number): F32Buffer {
-    return this.#buffers[index] as F32Buffer;
+  /** The elements of one of its buffers; those of bfloat16 are the upper halves of float32. @internal */
+  protected elements(index: number): Float32Array | Uint16Array {
+    const { view } = this.#buffer(index);
+    if (view instanceof Float32Array) return view;
+    return new Uint16Array(view.buffer, view.byteOffset, view.length / 2);
+  }
+
+  /**
+   * One of its buffers, of float32, for a kernel. Nobody else has it, so that it need not be told apart from the call's
+   * other tensors where it is written. @internal
+   */
+  floats(caller: Caller, index: number): Slot<"f32"> {
+    return caller.input("f32", "cache", this.#buffer(index));
+  }
+
+  /** The same, of bfloat16. @internal */
+  halves(caller: Caller, index: number): Slot<"u8"> {
+    return caller.input("u8", "cache", this.#buffer(index));
+  }
+
+  #buffer(index: number): Buffer<"f32" | "u8"> {
+    return this.#buffers[index] as Buffer<"f32" | "u8">;
   }
 
   /** What puts tokens in it. @internal */
@@ -105,17 +146,5 @@ export abstract class Cache implements Disposable {
   /** They have been written. @internal */
   extend(len: number): void {
     this.#length += len;
-  }
-
-  /** Copies of the first rows of [batch · outer, capacity, inner]. @internal */
-  held(index: number, outer: number, inner: number): Float32Array {
-    const run = this.#length * inner;
-    const out = new Float32Array(this.batch * outer * run);
-    const { view } = this.buffer(index);
-    for (let i = 0; i < this.batch * outer; ++i) {
-      const from = i * this.capacity * inner;
-      out.set(view.subarray(from, from + run), i * run);
-    }
-    return out;
   }
 }

@@ -1,6 +1,5 @@
 /** Latents of tokens past, from which multi-head latent attention makes keys and values. */
-import type { F32Buffer } from "./buffers.js";
-import { Cache } from "./cache.js";
+import { type Allocate, Cache } from "./cache.js";
 import * as check from "./checks.js";
 import type { Caller, F32Tensor } from "./tensors.js";
 
@@ -40,20 +39,20 @@ export class LatentCache extends Cache {
   protected override readonly kind = "LatentCache";
 
   /** Made by `Ropewalk.latentCache()`. @internal */
-  constructor(caller: Caller, allocate: (length: number) => F32Buffer, options: LatentCacheOptions) {
+  constructor(caller: Caller, allocate: Allocate, options: LatentCacheOptions) {
     const batch = check.size("batch", check.or(options.batch, 1));
     const capacity = check.size("capacity", options.capacity);
     const kvLoraRank = check.size("kvLoraRank", options.kvLoraRank);
     const qkRopeHeadDim = check.size("qkRopeHeadDim", options.qkRopeHeadDim);
     check.even("qkRopeHeadDim", qkRopeHeadDim);
     const room = check.elements("capacity", batch, capacity, kvLoraRank + qkRopeHeadDim);
-    super(caller, allocate, { batch, capacity }, [room]);
+    super(caller, allocate, { batch, capacity, dtype: "float32" }, [room]);
     this.kvLoraRank = kvLoraRank;
     this.qkRopeHeadDim = qkRopeHeadDim;
   }
 
   override get bytesUsed(): number {
-    return 4 * this.batch * this.length * this.#width;
+    return this.bytesPerElement * this.batch * this.length * this.#width;
   }
 
   /**
@@ -73,7 +72,7 @@ export class LatentCache extends Cache {
     this.checkRoom("len", len);
     const added = check.elements("latents", batch, len, width);
     const latents = caller.input("f32", "latents", options.latents, added);
-    const cache = caller.changed("f32", "cache", this.buffer(0));
+    const cache = this.floats(caller, 0);
     const at = caller.counted("writeIndices", batch, this.length, 0);
     const module = caller.enter();
     caller.check(
@@ -85,7 +84,14 @@ export class LatentCache extends Cache {
   /** A copy of what it holds, [batch, length, kvLoraRank + qkRopeHeadDim]. */
   read(): Float32Array {
     this.checkAlive();
-    return this.held(0, 1, this.#width);
+    const run = this.length * this.#width;
+    const out = new Float32Array(this.batch * run);
+    const kept = this.elements(0);
+    for (let b = 0; b < this.batch; ++b) {
+      const from = b * this.capacity * this.#width;
+      out.set(kept.subarray(from, from + run), b * run);
+    }
+    return out;
   }
 
   get #width(): number {

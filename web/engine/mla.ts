@@ -174,7 +174,7 @@ function checkCache(
     checkExtent(cache, "nKvHeads", cache.nKvHeads, nHeads);
     checkExtent(cache, "headDim", cache.headDim, qkDim);
     checkExtent(cache, "vHeadDim", cache.vHeadDim, vDim);
-    checkExtent(cache, "format", cache.format, "bshd");
+    checkExtent(cache, "dtype", cache.dtype, "float32");
   }
 }
 
@@ -252,18 +252,18 @@ export function mla<Options extends MlaOptions>(caller: Caller, options: Options
   const sin = caller.input("f32", "sin", options.sin, turns);
 
   const latents = keptLatents
-    ? caller.changed("f32", "cache", keptLatents.buffer(0))
+    ? keptLatents.floats(caller, 0)
     : between(caller, "latents", steps, batch, qLen, 1, latentDim);
   const qLatent = qRank === 0 ? notGiven : between(caller, "qLatent", steps, batch, qLen, 1, qRank);
   const query = between(caller, "query", steps, batch, qLen, nHeads, qkDim);
   // One head's keys and values at a time, unless all are wanted.
   const key = keptHeads
-    ? caller.changed("f32", "cache", keptHeads.buffer(0))
+    ? keptHeads.floats(caller, 0)
     : isNaive
       ? between(caller, "key", steps, steps ? batch : 1, kvLen, steps ? nHeads : 1, qkDim)
       : notGiven;
   const value = keptHeads
-    ? caller.changed("f32", "cache", keptHeads.buffer(1))
+    ? keptHeads.floats(caller, 1)
     : isNaive
       ? between(caller, "value", steps, steps ? batch : 1, kvLen, steps ? nHeads : 1, vDim)
       : notGiven;
@@ -286,6 +286,7 @@ export function mla<Options extends MlaOptions>(caller: Caller, options: Options
     qLen,
     kvLen,
     weights.isGiven,
+    keptHeads !== undefined,
   );
   const scratch = caller.scratch("f32", "scratch", check.elements("scratch", room, 1));
 
@@ -309,6 +310,7 @@ export function mla<Options extends MlaOptions>(caller: Caller, options: Options
       keptHeads ? qLen : kvLen,
       keptLatents?.capacity ?? qLen,
       keptHeads?.capacity ?? (steps ? kvLen : 0),
+      keptHeads !== undefined,
       x.handle,
       qAProj.handle,
       qALayernorm.handle,

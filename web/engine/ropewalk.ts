@@ -11,6 +11,7 @@ import {
   Pool,
   type U8Buffer,
 } from "./buffers.js";
+import type { Allocate } from "./cache.js";
 import * as check from "./checks.js";
 import * as encodings from "./encodings.js";
 import type * as wasm from "./generated/ropewalk.mjs";
@@ -363,13 +364,11 @@ export class Ropewalk implements Disposable {
    */
   kvCache(options: cache.KvCacheOptions): cache.KvCache {
     check.record(options);
-    return new cache.KvCache(this.#caller, (length) => this.#room(length), options);
+    return new cache.KvCache(this.#caller, this.#room, options);
   }
 
   /** A buffer of a cache. */
-  #room(length: number): F32Buffer {
-    return new Buffer(allocate(this.#module, "f32", "capacity", length));
-  }
+  readonly #room: Allocate = (kind, length) => new Buffer(allocate(this.#module, kind, "capacity", length));
 
   /**
    * Write rows into a cache that the caller keeps (ONNX TensorScatter-24). → [batch, outer, capacity, inner]
@@ -442,7 +441,7 @@ export class Ropewalk implements Disposable {
    */
   latentCache(options: LatentCacheOptions): LatentCache {
     check.record(options);
-    return new LatentCache(this.#caller, (length) => this.#room(length), options);
+    return new LatentCache(this.#caller, this.#room, options);
   }
 
   /**

@@ -2,7 +2,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
+#include "ropewalk/bfloat16.hpp"
+#include "ropewalk/kv_cache.hpp"
 #include "ropewalk/status.hpp"
 #include "ropewalk/tensor_view.hpp"
 
@@ -38,6 +41,62 @@ struct AttentionOptions {
   ScoreStage score_stage = ScoreStage::masked;
 };
 
+/// Keys or values: in rows of floats, or in the panels of a cache, which are of floats or of bfloat16.
+struct KeptHeads {
+  KeptHeads(const HeadsView<const float>& rows) noexcept
+      : floats(rows.data),
+        batch(rows.batch),
+        len(rows.len),
+        n_heads(rows.n_heads),
+        head_dim(rows.head_dim),
+        batch_stride(rows.batch_stride),
+        head_stride(rows.head_stride),
+        row_stride(rows.row_stride) {}
+  KeptHeads(const HeadsView<float>& rows) noexcept : KeptHeads(HeadsView<const float>(rows)) {}
+
+  /// The first `len` tokens of a cache.
+  template <class Element>
+  static KeptHeads keys(const CachedHeads<Element>& cache, std::size_t len) noexcept {
+    return KeptHeads(cache, len, cache.columns, cache.depth);
+  }
+  template <class Element>
+  static KeptHeads values(const CachedHeads<Element>& cache, std::size_t len) noexcept {
+    return KeptHeads(cache, len, cache.depth, cache.columns);
+  }
+
+  bool in_panels() const noexcept { return panel_size != 0; }
+
+  const float* floats = nullptr;  ///< or null, where they are
+  const BFloat16* halves = nullptr;
+  std::size_t batch;
+  std::size_t len;
+  std::size_t n_heads;
+  std::size_t head_dim;
+  std::size_t batch_stride;
+  std::size_t head_stride;
+  std::size_t row_stride = 0;  ///< of rows
+  std::size_t panel_size = 0;  ///< of panels
+  std::size_t capacity = 0;    ///< of panels, tokens that there is room for
+
+ private:
+  template <class Element>
+  KeptHeads(const CachedHeads<Element>& cache, std::size_t kept, std::size_t room, std::size_t dim) noexcept
+      : batch(cache.batch),
+        len(kept),
+        n_heads(cache.n_heads),
+        head_dim(dim),
+        batch_stride(cache.n_heads * cache.head_size()),
+        head_stride(cache.head_size()),
+        panel_size(cache.panel_size()),
+        capacity(room) {
+    if constexpr (std::is_same_v<std::remove_const_t<Element>, BFloat16>) {
+      halves = cache.data;
+    } else {
+      floats = cache.data;
+    }
+  }
+};
+
 /// What the size of attention()'s scratch depends on.
 struct AttentionExtents {
   std::size_t q_len = 0;
@@ -47,6 +106,7 @@ struct AttentionExtents {
   std::size_t head_dim = 0;
   std::size_t v_head_dim = 0;
   bool with_weights = false;
+  bool in_panels = false;  ///< whether keys and values are those of a cache
 };
 
 /// Floats of scratch that attention() needs: in proportion to kv_len, however many the queries are.
@@ -58,8 +118,8 @@ std::uint64_t attention_scratch_size(const AttentionExtents& extents) noexcept;
 ///     score = softcap(softmax_scale * query · key) + bias, seen keys alone;  weights = softmax(score);  out = weights · value
 ///
 /// query     [batch, q_len, n_heads, head_dim], in either format, as all heads here
-/// key       [batch, kv_len, n_kv_heads, head_dim]
-/// value     [batch, kv_len, n_kv_heads, v_head_dim]
+/// key       [batch, kv_len, n_kv_heads, head_dim], in rows, or keys of a cache
+/// value     [batch, kv_len, n_kv_heads, v_head_dim], as key
 /// out       [batch, q_len, n_heads, v_head_dim]
 /// weights   [batch, n_heads, q_len, kv_len], the rows of the softmax; or empty when not asked for.
 /// scores    [batch, n_heads, q_len, kv_len], at options.score_stage; or empty when not asked for.
@@ -74,9 +134,8 @@ std::uint64_t attention_scratch_size(const AttentionExtents& extents) noexcept;
 /// Accuracy  where softmax_scale * sum |query_c key_c| <= 2^4, at worst |weight error| <= (head_dim + 32) * 2^-23 +
 ///           kv_len * 2^-26 and |out error| <= ((head_dim + 32) * 2^-22 + kv_len * 2^-23) * max |value|; on components
 ///           drawn at random 2^-19 and 2^-19 * max |value|, tests/cpp/attention_test.cpp.
-[[nodiscard]] Status attention(HeadsView<const float> query, HeadsView<const float> key,
-                               HeadsView<const float> value, const AttentionOptions& options,
-                               HeadsView<float> out, TensorView<float, 4> weights,
-                               TensorView<float, 4> scores, TensorView<float, 1> scratch) noexcept;
-
+[[nodiscard]] Status attention(HeadsView<const float> query, KeptHeads key, KeptHeads value,
+                               const AttentionOptions& options, HeadsView<float> out,
+                               TensorView<float, 4> weights, TensorView<float, 4> scores,
+                               TensorView<float, 1> scratch) noexcept;
 }  // namespace ropewalk

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
+#include "ropewalk/bfloat16.hpp"
 #include "ropewalk/status.hpp"
 #include "ropewalk/tensor_view.hpp"
 
@@ -20,6 +23,57 @@ namespace ropewalk {
 [[nodiscard]] Status write_cache(TensorView<const float, 4> update,
                                  TensorView<const std::int32_t, 1> write_indices, bool circular,
                                  TensorView<float, 4> cache) noexcept;
+
+/// Columns that lie side by side in a panel of a cache.
+inline constexpr std::size_t cached_columns = 32;
+
+/// A matrix for each head of each sequence, as decoding reads it front to back: panels of cached_columns columns, each
+/// [depth, cached_columns]. Of keys it is the transpose, a row for each component and a column for each token; of values
+/// there is a row for each token.
+template <class Element>
+struct CachedHeads {
+  Element* data = nullptr;
+  std::size_t batch = 0;
+  std::size_t n_heads = 0;
+  std::size_t depth = 0;
+  std::size_t columns = 0;
+
+  constexpr std::size_t panel_size() const noexcept { return depth * cached_columns; }
+
+  constexpr std::size_t head_size() const noexcept {
+    return (columns + cached_columns - 1) / cached_columns * panel_size();
+  }
+
+  constexpr std::size_t size() const noexcept { return batch * n_heads * head_size(); }
+
+  constexpr Element& at(std::size_t b, std::size_t h, std::size_t row, std::size_t column) const noexcept {
+    return data[(b * n_heads + h) * head_size() + column / cached_columns * panel_size() +
+                row * cached_columns + column % cached_columns];
+  }
+
+  constexpr operator CachedHeads<const Element>() const noexcept
+    requires(!std::is_const_v<Element>)
+  {
+    return {data, batch, n_heads, depth, columns};
+  }
+};
+
+/// Put the keys of further tokens into a cache, from token `first` on: as the nearest bfloat16, if it is of these.
+///
+/// keys    [batch, len, n_heads, head_dim], in either format
+/// cache   depth head_dim, and columns for the tokens that there is room for
+/// Errors  bad_shape: sizes that disagree, or more tokens than there is room for. cache is untouched.
+/// Memory  none allocated; cache overlaps nothing.
+[[nodiscard]] Status append_keys(HeadsView<const float> keys, std::size_t first,
+                                 CachedHeads<float> cache) noexcept;
+[[nodiscard]] Status append_keys(HeadsView<const float> keys, std::size_t first,
+                                 CachedHeads<BFloat16> cache) noexcept;
+
+/// The same of values, whose depth is the tokens that there is room for, and columns are v_head_dim.
+[[nodiscard]] Status append_values(HeadsView<const float> values, std::size_t first,
+                                   CachedHeads<float> cache) noexcept;
+[[nodiscard]] Status append_values(HeadsView<const float> values, std::size_t first,
+                                   CachedHeads<BFloat16> cache) noexcept;
 
 enum class CacheKind : std::uint8_t {
   heads,  ///< a key and a value for each of n_kv_heads: MHA with n_heads of them, GQA with fewer, MQA with one

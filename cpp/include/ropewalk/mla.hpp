@@ -57,6 +57,8 @@ struct MlaExtents {
   std::size_t latent_capacity = 1;  ///< tokens that `latents` has room for, of each sequence
   /// Tokens that key and value have room for, of each sequence; 0 where they are the room for one head at a time.
   std::size_t expanded_capacity = 0;
+  /// Whether key and value are those of a cache: CachedHeads, of depth qk_head_dim and v_head_dim columns.
+  bool is_expanded_cache = false;
 };
 
 /// Every tensor of a call, row-major; their shapes follow from MlaShape and MlaExtents. Weights have a row for each
@@ -100,9 +102,10 @@ struct MlaTensors {
   TensorView<float, 1> scratch;  ///< [mla_scratch_size()]
 };
 
-/// Floats of scratch that mla() needs: what attention() needs in that form.
+/// Floats of scratch that mla() needs: what attention() needs in that form; and room for the new rows of a head, where they
+/// are to be put into a cache.
 std::uint64_t mla_scratch_size(const MlaShape& shape, MlaForm form, std::size_t q_len, std::size_t kv_len,
-                               bool with_weights) noexcept;
+                               bool with_weights, bool is_expanded_cache) noexcept;
 
 /// Multi-head latent attention (arXiv:2405.04434, eq. 9 to 19 and appendix C), in either form.
 ///

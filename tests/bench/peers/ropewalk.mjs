@@ -117,8 +117,8 @@ function inBuffers(ropewalk, workload, sizes, inputs) {
 }
 
 /** One query, to which its heads' order is all the same; in the cache each head by itself, which memory likes better. */
-function decode(ropewalk, { qLen, kvLen, nHeads, headDim }, { query, key, value }) {
-  const cache = ropewalk.kvCache({ format: "bhsd", capacity: kvLen, nKvHeads: nHeads, headDim });
+function decode(ropewalk, { qLen, kvLen, nHeads, headDim, dtype }, { query, key, value }) {
+  const cache = ropewalk.kvCache({ format: "bhsd", capacity: kvLen, nKvHeads: nHeads, headDim, dtype });
   const byHead = (x) => headsFirst(x, kvLen, nHeads, headDim);
   cache.append({ key: byHead(key), value: byHead(value), len: kvLen });
   const call = { query, cache, qLen, nHeads, out: new Float32Array(query.length) };
