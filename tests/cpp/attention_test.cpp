@@ -1045,19 +1045,23 @@ TEST_CASE("what a masked key or value holds does not leak", "[attention][causal]
   const bool in_key = GENERATE(true, false);
   const std::int32_t query_offset = GENERATE(-2, 0, 1, 5);
   const auto q_len = GENERATE(std::size_t{11}, std::size_t{20});  // Of two heads, 40 are enough for panels.
+  const bool cached = GENERATE(false, true);
+  const auto run_it = [cached](const Problem& problem, bool with_weights) {
+    return cached ? run_cached(problem, with_weights) : run(problem, with_weights);
+  };
   constexpr std::size_t kv_len = 14;
   constexpr std::size_t v_head_dim = 9;
   Random random(10);
   const Problem clean = make_problem(random, {1, q_len, kv_len, 2, 1, 6, v_head_dim},
                                      {.query_offset = query_offset, .causal = true});
-  const Result want = run(clean);
+  const Result want = run_it(clean, true);
   for (std::size_t j = 0; j < kv_len; ++j) {
     Problem poisoned = clean;
     std::vector<float>& target = in_key ? poisoned.key : poisoned.value;
     const std::size_t width = target.size() / kv_len;
     std::fill(&target[j * width], &target[j * width] + width, poison);
     for (const bool with_weights : {true, false}) {
-      const Result got = run(poisoned, with_weights);
+      const Result got = run_it(poisoned, with_weights);
       for (std::size_t i = 0; i < q_len; ++i) {
         if (clean.sees(0, 0, i, j)) continue;
         CAPTURE(i, j);

@@ -113,8 +113,10 @@ struct Call {
         latents(of.batch * of.latent_capacity * shape.cached_dim()),
         q_latent(tokens() * shape.q_lora_rank),
         query(tokens() * shape.n_heads * shape.qk_head_dim()),
-        key(is_naive() ? expanded() * shape.qk_head_dim() : 0),
-        value(is_naive() ? expanded() * shape.v_head_dim : 0),
+        key(is_naive() ? (of.is_expanded_cache ? cached_keys().size() : expanded() * shape.qk_head_dim())
+                       : 0),
+        value(is_naive() ? (of.is_expanded_cache ? cached_values().size() : expanded() * shape.v_head_dim)
+                         : 0),
         latent_query(is_naive() ? 0 : tokens() * shape.n_heads * shape.cached_dim()),
         latent_out(is_naive() ? 0 : tokens() * shape.n_heads * shape.kv_lora_rank),
         heads(tokens() * shape.n_heads * shape.v_head_dim),
@@ -122,7 +124,7 @@ struct Call {
         weights(with_weights ? square() : 0),
         scores(with_weights ? square() : 0),
         scratch(static_cast<std::size_t>(
-            mla_scratch_size(shape, how.form, of.q_len, of.kv_len, with_weights, false))) {}
+            mla_scratch_size(shape, how.form, of.q_len, of.kv_len, with_weights, of.is_expanded_cache))) {}
 
   bool is_naive() const { return options.form == MlaForm::naive; }
   std::size_t tokens() const { return extents.batch * extents.q_len; }
@@ -130,6 +132,13 @@ struct Call {
   std::size_t expanded() const {
     return extents.expanded_capacity == 0 ? extents.kv_len
                                           : extents.batch * extents.expanded_capacity * shape.n_heads;
+  }
+
+  CachedHeads<float> cached_keys(float* data = nullptr) const {
+    return {data, extents.batch, shape.n_heads, shape.qk_head_dim(), extents.expanded_capacity};
+  }
+  CachedHeads<float> cached_values(float* data = nullptr) const {
+    return {data, extents.batch, shape.n_heads, extents.expanded_capacity, shape.v_head_dim};
   }
 
   static TensorView<float, 1> all(Buffer<float>& buffer) {
@@ -290,7 +299,7 @@ TEST_CASE("mla's two forms agree within 1e-5", "[mla]") {
 
 TEST_CASE("mla goes on where it stopped, whatever the chunks, the form and what is kept", "[mla]") {
   Random random(3);
-  enum class Kept { latents, heads };
+  enum class Kept { latents, heads, cache };
   for (const MlaShape& shape : shapes) {
     for (const std::size_t batch : Sizes{1, 3}) {
       const Sizes chunks = {5, 1, 1, 3, 2};
@@ -302,7 +311,7 @@ TEST_CASE("mla goes on where it stopped, whatever the chunks, the form and what 
       const float scale = 1 / std::sqrt(static_cast<float>(shape.qk_head_dim()));
       const reference::MlaResult want =
           reference::mla(to_double(x), layer.exact(), cos, sin, batch, len, scale, 1e-6, true);
-      for (const Kept kept : {Kept::latents, Kept::heads}) {
+      for (const Kept kept : {Kept::latents, Kept::heads, Kept::cache}) {
         std::vector<float> latents;
         std::vector<float> key;
         std::vector<float> value;
@@ -311,13 +320,14 @@ TEST_CASE("mla goes on where it stopped, whatever the chunks, the form and what 
           const std::size_t q_len = chunks[step];
           const std::size_t end = begin + q_len;
           // On kept latents the forms take turns; kept heads have only one.
-          const bool naive = kept == Kept::heads || step % 2 == 0;
-          const bool keeps_heads = kept == Kept::heads;
-          CAPTURE(shape.hidden_size, batch, step, keeps_heads);
+          const bool keeps_heads = kept != Kept::latents;
+          const bool naive = keeps_heads || step % 2 == 0;
+          CAPTURE(shape.hidden_size, batch, step, keeps_heads, kept == Kept::cache);
           MlaExtents extents{batch, q_len, end, end, capacity, 0};
           if (keeps_heads) {
             extents.latent_len = extents.latent_capacity = q_len;
             extents.expanded_capacity = capacity;
+            extents.is_expanded_cache = kept == Kept::cache;
           }
           const auto rows = [&](const std::vector<double>& all) {
             return to_float(
@@ -345,9 +355,27 @@ TEST_CASE("mla goes on where it stopped, whatever the chunks, the form and what 
             key = call.key.copy();
             value = call.value.copy();
             const std::size_t heads = shape.n_heads;
-            REQUIRE_THAT(tokens_of(key, batch, 0, end * heads * shape.qk_head_dim()),
+            const CachedHeads<float> cached_keys = call.cached_keys(key.data());
+            const CachedHeads<float> cached_values = call.cached_values(value.data());
+            std::vector<float> keys;
+            std::vector<float> values;
+            for (std::size_t b = 0; b < batch; ++b) {
+              for (std::size_t s = 0; s < end * heads; ++s) {
+                for (std::size_t c = 0; c < shape.qk_head_dim(); ++c) {
+                  keys.push_back(kept == Kept::cache
+                                     ? cached_keys.at(b, s % heads, c, s / heads)
+                                     : key[(b * capacity * heads + s) * shape.qk_head_dim() + c]);
+                }
+                for (std::size_t c = 0; c < shape.v_head_dim; ++c) {
+                  values.push_back(kept == Kept::cache
+                                       ? cached_values.at(b, s % heads, s / heads, c)
+                                       : value[(b * capacity * heads + s) * shape.v_head_dim + c]);
+                }
+              }
+            }
+            REQUIRE_THAT(keys,
                          is_near(tokens_of(want.key, batch, 0, end * heads * shape.qk_head_dim()), accuracy));
-            REQUIRE_THAT(tokens_of(value, batch, 0, end * heads * shape.v_head_dim),
+            REQUIRE_THAT(values,
                          is_near(tokens_of(want.value, batch, 0, end * heads * shape.v_head_dim), accuracy));
           } else {
             // What was there stays as it was, to the bit.

@@ -13,7 +13,7 @@ const whole = (columns: number) => Math.ceil(columns / cachedColumns) * cachedCo
 
 /** What {@link Ropewalk.kvCache} takes. */
 export interface KvCacheOptions extends HeadsOptions {
-  /** Most tokens that it can hold of each sequence. */
+  /** Most tokens that it can hold of each sequence; there is memory for whole panels, of 32 keys or components of values. */
   capacity: number;
   /** Heads of keys and values. */
   nKvHeads: number;
@@ -61,7 +61,7 @@ export class KvCache extends Cache {
   readonly headDim: number;
   /** Components of a value. */
   readonly vHeadDim: number;
-  /** The order of its heads. */
+  /** The order of heads in what goes in and comes out. */
   readonly format: HeadsFormat;
   /** @internal */
   protected override readonly kind = "KvCache";
@@ -149,18 +149,19 @@ export class KvCache extends Cache {
     const out = new Float32Array(batch * length * nKvHeads * dim);
     const from = this.elements(index);
     const to = this.isHalf ? new Uint16Array(out.buffer) : out;
-    for (let i = 0; i < out.length; ++i) {
-      const c = i % dim;
-      const row = (i - c) / dim;
-      const [b, ofSequence] = [Math.floor(row / (length * nKvHeads)), row % (length * nKvHeads)];
-      const [h, s] =
-        format === "bshd"
-          ? [ofSequence % nKvHeads, Math.floor(ofSequence / nKvHeads)]
-          : [Math.floor(ofSequence / length), ofSequence % length];
-      const [x, y] = index === 0 ? [c, s] : [s, c];
-      const head = (b * nKvHeads + h) * depth * whole(columns);
-      const at = head + (y - (y % cachedColumns)) * depth + x * cachedColumns + (y % cachedColumns);
-      to[this.isHalf ? 2 * i + 1 : i] = from[at] as number;
+    const [step, first] = this.isHalf ? [2, 1] : [1, 0];
+    for (let head = 0; head < batch * nKvHeads; ++head) {
+      const [b, h] = [Math.floor(head / nKvHeads), head % nKvHeads];
+      for (let s = 0; s < length; ++s) {
+        const row = format === "bshd" ? (b * length + s) * nKvHeads + h : (b * nKvHeads + h) * length + s;
+        for (let c = 0; c < dim; ++c) {
+          const x = index === 0 ? c : s;
+          const y = index === 0 ? s : c;
+          const inPanel = y % cachedColumns;
+          const at = head * depth * whole(columns) + (y - inPanel) * depth + x * cachedColumns + inPanel;
+          to[step * (row * dim + c) + first] = from[at] as number;
+        }
+      }
     }
     return out;
   }
