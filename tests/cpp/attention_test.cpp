@@ -1387,6 +1387,31 @@ TEST_CASE("attention refuses sizes that disagree, writes nothing, and works agai
   require_refused({.scores = {2, 4, 5, 6}}, refuses_shape("scores", 2 * 4 * 5 * 6));
 }
 
+TEST_CASE("attention refuses values that are not kept as keys are, and more keys than there is room for",
+          "[attention][errors]") {
+  Random random(50);
+  const Problem problem = make_problem(random, {1, 2, 5, 1, 1, 4, 4});
+  Heads query(problem, 2, 1, 4, problem.query);
+  Heads rows(problem, 5, 1, 4, problem.value);
+  Cached<float> keys(problem, true, 4, problem.key);
+  Cached<float> values(problem, false, 4, problem.value);
+  Heads out(problem, 2, 1, 4);
+  Buffer<float> scratch(static_cast<std::size_t>(attention_scratch_size({2, 5, 1, 1, 4, 4})));
+  const auto attend = [&](const KeptHeads& key, const KeptHeads& value) {
+    return attention(query.view(), key, value, {}, out.view(), {}, {}, scratch.view(scratch.values().size()));
+  };
+  REQUIRE_THAT(attend(keys.view(), rows.view()), refuses_shape("value", 5));
+  REQUIRE_THAT(attend(rows.view(), values.view()), refuses_shape("value", 5));
+  KeptHeads few_keys = keys.view();
+  KeptHeads few_values = values.view();
+  few_values.capacity = 4;
+  REQUIRE_THAT(attend(keys.view(), few_values), refuses_shape("value", 5));
+  few_keys.capacity = 4;
+  REQUIRE_THAT(attend(few_keys, few_values), refuses_shape("key", 5));
+  REQUIRE(scratch.untouched());
+  REQUIRE_THAT(attend(keys.view(), values.view()), is_ok());
+}
+
 TEST_CASE("attention refuses a mask and a bias that do not broadcast", "[attention][errors]") {
   const std::vector<std::pair<Square, std::size_t>> wrong = {
       {{3, 1, 1, 7}, 3}, {{1, 2, 5, 7}, 2}, {{1, 8, 5, 7}, 8}, {{2, 4, 4, 7}, 4},
