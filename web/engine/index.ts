@@ -40,7 +40,7 @@ export type {
   ScoreStage,
 } from "./attention.js";
 export type { ArrayOf, Buffer, F32Buffer, F64Buffer, I32Buffer, Kind, U8Buffer } from "./buffers.js";
-export type { Cache } from "./cache.js";
+export type { Cache, CacheDtype } from "./cache.js";
 export type {
   AddEncodingOptions,
   EncodingOptions,
