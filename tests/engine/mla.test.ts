@@ -424,7 +424,9 @@ describe("if nothing is said", () => {
 
   test("the form is the naive one on a KvCache, and the absorbed one on a LatentCache", () => {
     using heads = kvCacheOf(shape, 5);
-    expect(attend({ ...options, cache: heads }).steps).not.toHaveProperty("latentQuery");
+    const { out, steps } = attend({ ...options, cache: heads });
+    expectNear(out, engine.mla({ ...options, form: "naive" }).out, "naive");
+    expect(steps).not.toHaveProperty("latentQuery");
     using latents = latentCacheOf(shape, 5);
     expect(attend({ ...options, cache: latents }).steps).toHaveProperty("latentQuery");
   });
