@@ -7,7 +7,6 @@
 #include <cmath>
 
 #include "buffer.hpp"
-#include "ropewalk/attention.hpp"
 #include "ropewalk/bfloat16.hpp"
 #include "ropewalk/kv_cache.hpp"
 #include "ropewalk/status.hpp"

@@ -15,7 +15,7 @@ using simd::Vector;
 constexpr std::size_t long_row = 512;
 
 /// Rows that a single one's weights sum up together, whatever their length: their cache lines stay near from one part of
-/// the columns to the next. 5 to 8 % of decode.
+/// the columns to the next. 5 to 8 % of a single query on rows.
 constexpr std::size_t near_rows = 16;
 
 /// Rows that a single one is multiplied by at once, and vectors of columns: sums that wait for no other keep the arithmetic

@@ -89,7 +89,7 @@ struct KeptHeads {
         head_stride(cache.head_size()),
         panel_size(cache.panel_size()),
         capacity(room) {
-    if constexpr (std::is_same_v<std::remove_const_t<Element>, BFloat16>) {
+    if constexpr (std::is_same_v<Element, BFloat16>) {
       halves = cache.data;
     } else {
       floats = cache.data;

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <type_traits>
 
 #include "ropewalk/bfloat16.hpp"
 #include "ropewalk/status.hpp"
@@ -49,12 +48,6 @@ struct CachedHeads {
   constexpr Element& at(std::size_t b, std::size_t h, std::size_t row, std::size_t column) const noexcept {
     return data[(b * n_heads + h) * head_size() + column / cached_columns * panel_size() +
                 row * cached_columns + column % cached_columns];
-  }
-
-  constexpr operator CachedHeads<const Element>() const noexcept
-    requires(!std::is_const_v<Element>)
-  {
-    return {data, batch, n_heads, depth, columns};
   }
 };
 
